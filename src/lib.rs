@@ -1,0 +1,3 @@
+pub mod clock;
+pub mod model;
+pub mod store;

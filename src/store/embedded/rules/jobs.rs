@@ -1,0 +1,159 @@
+//! Leases, intents and outcomes. Only the holder of the lease's token writes.
+
+use super::Slot;
+use crate::model::{AttemptState, Cause, Channel, DeliveryState, Digest, Ms, Status};
+use crate::store::ops::{Begin, Begun, Lease, Moved, Next, Release, Renew, Renewed, Settle, Settled};
+use crate::store::record::{Attempt, Delivery, HeldUntil, Record};
+
+fn held<'a>(record: &'a mut Option<Record>, n: u16, token: &Digest) -> Option<&'a mut Delivery> {
+    let delivery = record.as_mut()?.delivery_mut(n)?;
+    delivery.lease.is_some_and(|lease| lease.token == *token).then_some(delivery)
+}
+
+/// Takes the lease of delivery `n` if it is due and free.
+pub fn claim_one(slot: &mut Slot, (n, lease): &(u16, Lease), now: Ms) -> bool {
+    let Some(delivery) = slot.record.as_mut().and_then(|record| record.delivery_mut(*n)) else {
+        return false;
+    };
+    let at = delivery.lease.map(|held| held.until).or(delivery.due);
+    if delivery.state.is_final() || at.is_none_or(|at| at > now) {
+        return false;
+    }
+    delivery.lease = Some(HeldUntil { token: lease.token, until: now + lease.ms });
+    true
+}
+
+/// Ends a record whose time ran out.
+pub fn expire(slot: &mut Slot, (): &(), now: Ms) {
+    let Some(record) = slot.record.as_mut().filter(|record| record.status == Status::Pending && record.expires <= now)
+    else {
+        return;
+    };
+    record.status = Status::Expired;
+    record.erase_secrets();
+    for delivery in &mut record.deliveries {
+        if delivery.state == DeliveryState::Queued {
+            delivery.advance(DeliveryState::Failed, Some(Cause::ExpiredUnsent), now);
+        }
+    }
+    slot.close();
+}
+
+pub fn renew(slot: &mut Slot, op: &Renew, now: Ms) -> Renewed {
+    let ended = slot
+        .record
+        .as_ref()
+        .and_then(|record| record.delivery(op.id.n))
+        .is_none_or(|delivery| delivery.state.is_final());
+    if ended {
+        return Renewed::Ended;
+    }
+    match held(&mut slot.record, op.id.n, &op.lease.token) {
+        Some(delivery) => {
+            delivery.lease = Some(HeldUntil { token: op.lease.token, until: now + op.lease.ms });
+            Renewed::Held
+        }
+        None => Renewed::Lost,
+    }
+}
+
+pub fn begin(slot: &mut Slot, op: &Begin, now: Ms) -> Begun {
+    let open = slot.record.as_ref().is_some_and(|record| record.is_open(now));
+    let ended = slot.record.as_ref().and_then(|r| r.delivery(op.id.n)).is_none_or(|d| d.state.is_final());
+    if !open || ended {
+        return Begun::Ended;
+    }
+    let Some(delivery) = held(&mut slot.record, op.id.n, &op.token) else {
+        return Begun::Lost;
+    };
+    // An intent that its owner never settled: that owner died, nobody knows.
+    for attempt in delivery.attempts.iter_mut().filter(|a| a.state == AttemptState::Submitting) {
+        attempt.state = AttemptState::Unknown;
+        attempt.changed = now;
+    }
+    delivery.attempts.push(Attempt {
+        carrier: op.carrier.clone(),
+        state: AttemptState::Submitting,
+        cause: None,
+        reason: op.reason.clone(),
+        started: now,
+        changed: now,
+        reference: None,
+    });
+    Begun::Attempt(op.id.attempt(delivery.attempts.len() as u16))
+}
+
+pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
+    let expires = slot.record.as_ref().map_or(0, |record| record.expires);
+    let Some(delivery) = held(&mut slot.record, op.id.delivery.n, &op.token) else {
+        return Settled::Lost;
+    };
+    let (state, cause) = match &op.moved {
+        Moved::Submitted { .. } => (AttemptState::Submitted, None),
+        Moved::Failed(cause, _) => (AttemptState::Failed, Some(*cause)),
+        Moved::Unknown(_) => (AttemptState::Unknown, Some(Cause::TemporaryCarrierFault)),
+    };
+    let attempt = usize::from(op.id.m).checked_sub(1).and_then(|i| delivery.attempts.get_mut(i));
+    let mut overtaken = None;
+    // A receipt may have overtaken the answer to its own submit: then that stands.
+    if let Some(attempt) = attempt {
+        if let Moved::Submitted { reference, .. } = &op.moved {
+            attempt.reference = reference.clone();
+        }
+        if state > attempt.state {
+            (attempt.state, attempt.cause, attempt.changed) = (state, cause, now);
+        } else if attempt.state == AttemptState::Failed {
+            overtaken = attempt.cause;
+        }
+    }
+    match op.moved {
+        Moved::Submitted { keep_lease, .. } => {
+            match overtaken {
+                Some(cause) => delivery.advance(DeliveryState::Failed, Some(cause), now),
+                None => delivery.advance(DeliveryState::Submitted, None, now),
+            };
+            if !keep_lease {
+                delivery.lease = None;
+                delivery.due = None;
+            }
+        }
+        Moved::Failed(cause, next) => follow(delivery, cause, next, expires, now),
+        Moved::Unknown(next) => follow(delivery, Cause::TemporaryCarrierFault, next, expires, now),
+    }
+    slot.record.clone().map_or(Settled::Lost, Settled::Done)
+}
+
+fn follow(delivery: &mut Delivery, cause: Cause, next: Next, expires: Ms, now: Ms) {
+    match next {
+        Next::Another => {}
+        Next::Later(ms) if now + ms < expires => {
+            delivery.lease = None;
+            delivery.due = Some(now + ms);
+            delivery.retries += 1;
+        }
+        Next::Later(_) | Next::Never => {
+            let given_up_as = match delivery.state {
+                DeliveryState::Queued | DeliveryState::Submitted => cause,
+                _ => return,
+            };
+            delivery.advance(DeliveryState::Failed, Some(given_up_as), now);
+        }
+    }
+}
+
+pub fn release(slot: &mut Slot, op: &Release, now: Ms) {
+    if let Some(delivery) = held(&mut slot.record, op.id.n, &op.token) {
+        delivery.lease = None;
+        delivery.due = Some(now);
+    }
+}
+
+/// An SMS that a carrier has needs nobody; everything else unfinished does.
+pub fn abandoned(delivery: &mut Delivery, now: Ms) -> bool {
+    let awaits_receipt = delivery.channel == Channel::Sms && delivery.state == DeliveryState::Submitted;
+    if delivery.lease.take().is_none() || delivery.state.is_final() || awaits_receipt {
+        return false;
+    }
+    delivery.due = Some(now);
+    true
+}

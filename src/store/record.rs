@@ -1,0 +1,217 @@
+//! The record of a verification or message. It is stored whole, with a version;
+//! a version that is newer than ours is left alone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    AskedBy, AttemptState, Cause, Channel, Country, DeliveryState, Digest, Locale, Ms, Network, NumberHash, NumberKind,
+    Partition, RecordId, RecordKind, Sealed, Status, TenantId,
+};
+
+/// Where a record's messages go: the number as the store may know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// The partition of the number.
+    pub partition: Partition,
+    /// The number's keyed hash.
+    pub hash: NumberHash,
+    /// The number, sealed.
+    pub sealed: Sealed,
+    /// Country code and last two digits.
+    pub masked: String,
+    /// Its country.
+    pub country: Country,
+    /// Its kind.
+    pub kind: NumberKind,
+    /// Its network.
+    pub network: Network,
+}
+
+/// A verification or a message, with everything that was done for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The layout's version, [`Record::VERSION`] when we wrote it.
+    pub v: u16,
+    /// Its id; the kind is in it.
+    pub id: RecordId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Where it goes.
+    pub to: Destination,
+    /// Its state.
+    pub status: Status,
+    /// When it was accepted.
+    pub created: Ms,
+    /// After this instant the code is worth nothing and nothing is sent.
+    pub expires: Ms,
+    /// The language that was asked for.
+    pub locale: Locale,
+    /// The code (or a message's text and code), sealed. Erased at the end.
+    pub secret: Option<Sealed>,
+    /// The code's keyed hash, bound to this record. Erased at the end.
+    pub code_hash: Option<Digest>,
+    /// Hashes of codes that a newer one replaced. Erased at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<Digest>,
+    /// Wrong codes so far.
+    pub wrong: u32,
+    /// Wrong codes that end it.
+    pub max_wrong: u32,
+    /// The keyed hash of the application's id of this login attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Digest>,
+    /// The caller's own notes, as JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<String>,
+    /// Its deliveries, oldest first; the n-th has number n, from 1.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// One sending over one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// SMS or voice.
+    pub channel: Channel,
+    /// Who asked for it.
+    pub asked_by: AskedBy,
+    /// Its state.
+    pub state: DeliveryState,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// When it was accepted.
+    pub created: Ms,
+    /// When its state last changed.
+    pub changed: Ms,
+    /// When it is to be worked on next; `None` when only receipts are awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Ms>,
+    /// How often it went back to the schedule.
+    #[serde(default)]
+    pub retries: u32,
+    /// Who works on it, until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<HeldUntil>,
+    /// Its attempts, oldest first; the m-th has number m, from 1.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A lease as it stands in the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldUntil {
+    /// The holder's random token.
+    pub token: Digest,
+    /// When the lease ends by itself.
+    pub until: Ms,
+}
+
+/// One submission to one carrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The carrier's name in the configuration.
+    pub carrier: String,
+    /// Its state.
+    pub state: AttemptState,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// Why this carrier was chosen.
+    pub reason: String,
+    /// When the intent was written.
+    pub started: Ms,
+    /// When its state last changed.
+    pub changed: Ms,
+    /// The carrier's own id for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+impl Record {
+    /// The layout that this version writes.
+    pub const VERSION: u16 = 1;
+
+    /// Verification or message.
+    pub fn kind(&self) -> RecordKind {
+        self.id.kind()
+    }
+
+    /// The n-th delivery, from 1.
+    pub fn delivery(&self, n: u16) -> Option<&Delivery> {
+        self.deliveries.get(usize::from(n).checked_sub(1)?)
+    }
+
+    /// The n-th delivery, from 1.
+    pub fn delivery_mut(&mut self, n: u16) -> Option<&mut Delivery> {
+        self.deliveries.get_mut(usize::from(n).checked_sub(1)?)
+    }
+
+    /// Waiting for its code and not yet expired.
+    pub fn is_open(&self, now: Ms) -> bool {
+        self.status == Status::Pending && now < self.expires
+    }
+
+    /// Its status at `now`: a pending record whose time ran out has expired,
+    /// whether or not the sweep has come by.
+    pub fn status_at(&self, now: Ms) -> Status {
+        match self.status {
+            Status::Pending if now >= self.expires => Status::Expired,
+            status => status,
+        }
+    }
+
+    /// Carriers that any delivery of this record was handed to, with the channel.
+    pub fn tried(&self) -> impl Iterator<Item = (Channel, &str)> {
+        self.deliveries.iter().flat_map(|d| d.attempts.iter().map(move |a| (d.channel, a.carrier.as_str())))
+    }
+
+    /// Removes every secret. What is left may be kept and shown.
+    pub fn erase_secrets(&mut self) {
+        self.secret = None;
+        self.code_hash = None;
+        self.superseded.clear();
+    }
+
+    /// When somebody must look at this record again: 0 stands for its expiry,
+    /// n for its n-th delivery.
+    pub fn wakes(&self) -> Vec<(u16, Ms)> {
+        let expiry = (self.status == Status::Pending).then_some((0, self.expires));
+        let deliveries = self.deliveries.iter().enumerate().filter_map(|(i, delivery)| {
+            let at = delivery.lease.map(|lease| lease.until).or(delivery.due)?;
+            (!delivery.state.is_final()).then_some((i as u16 + 1, at))
+        });
+        expiry.into_iter().chain(deliveries).collect()
+    }
+}
+
+impl Delivery {
+    /// A new one, whose lease the accepting gateway already holds.
+    pub fn queued(channel: Channel, asked_by: AskedBy, now: Ms, lease: HeldUntil) -> Self {
+        Delivery {
+            channel,
+            asked_by,
+            state: DeliveryState::Queued,
+            cause: None,
+            created: now,
+            changed: now,
+            due: Some(now),
+            retries: 0,
+            lease: Some(lease),
+            attempts: Vec::new(),
+        }
+    }
+
+    /// Moves to `state` if that lies ahead. A final state ends lease and schedule.
+    pub fn advance(&mut self, state: DeliveryState, cause: Option<Cause>, now: Ms) -> bool {
+        if !self.state.may_become(state) {
+            return false;
+        }
+        self.state = state;
+        self.cause = cause;
+        self.changed = now;
+        if state.is_final() {
+            self.lease = None;
+            self.due = None;
+        }
+        true
+    }
+}
