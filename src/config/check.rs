@@ -1,0 +1,89 @@
+//! Options that can be read but make no sense, and pairs that contradict.
+
+use super::{Config, CountryList, VerificationOptions};
+
+type Problem = (&'static str, String);
+
+/// Warnings, or the first option that must change: its path and the sentence.
+pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
+    let mut warnings = Vec::new();
+    verification("verification", &config.verification)?;
+    for tenant in &config.tenants {
+        verification("tenants", &tenant.verification)?;
+        if tenant.name.0.is_empty() || !tenant.name.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        {
+            return Err(("tenants", format!("tenant name {:?} must be of letters, digits, - _ .", tenant.name.0)));
+        }
+    }
+    for key in &config.keys {
+        if !config.tenants.iter().any(|tenant| tenant.name == key.tenant) {
+            return Err(("keys", format!("a key names tenant {:?}, which is not under [[tenants]]", key.tenant.0)));
+        }
+        if key.scopes.is_empty() {
+            return Err((
+                "keys",
+                format!("the key of {:?} has no scopes, give it some of verify, deliver, support, ops", key.owner),
+            ));
+        }
+    }
+    let bounds: [(&'static str, u64, u64, u64); 9] = [
+        ("store.partitions", config.store.partitions.into(), 1, 4096),
+        ("delivery.workers", config.delivery.workers as u64, 1, 65_536),
+        ("delivery.lease_seconds", config.delivery.lease_seconds, 2, 600),
+        ("delivery.submit_timeout_seconds", config.delivery.submit_timeout_seconds, 1, 120),
+        ("delivery.retry_first_seconds", config.delivery.retry_first_seconds, 1, 600),
+        ("delivery.ring_seconds", config.delivery.ring_seconds, 5, 120),
+        ("delivery.call_seconds", config.delivery.call_seconds, 10, 600),
+        ("server.connections", config.server.connections as u64, 1, 1_000_000),
+        ("server.body_limit_bytes", config.server.body_limit_bytes as u64, 1024, 16 << 20),
+    ];
+    for (option, value, least, most) in bounds {
+        if !(least..=most).contains(&value) {
+            return Err((option, format!("{option} is {value}, it must lie between {least} and {most}")));
+        }
+    }
+    if config.countries.allow == CountryList::Only(Vec::new()) {
+        warnings.push("countries.allow is empty: every number is refused until you list countries there".into());
+    }
+    if config.countries.allow == CountryList::Same {
+        return Err((
+            "countries.allow",
+            "countries.allow lists countries or [\"*\"], \"same\" is for voice_allow".into(),
+        ));
+    }
+    if config.carriers.is_empty() {
+        warnings.push("no carrier is configured: every start is answered no_route".into());
+    }
+    if config.keys.is_empty() {
+        warnings.push("no API key is configured: every request is answered 401; see `otp-gateway keys new`".into());
+    }
+    if config.delivery.lease_seconds <= config.delivery.submit_timeout_seconds {
+        warnings.push(
+            "delivery.lease_seconds should be longer than submit_timeout_seconds, or a slow carrier's job may run twice"
+                .into(),
+        );
+    }
+    Ok(warnings)
+}
+
+fn verification(option: &'static str, options: &VerificationOptions) -> Result<(), Problem> {
+    let shortest = if options.short_codes { 4 } else { 6 };
+    if !(shortest..=10).contains(&options.code_length) {
+        let hint = if options.code_length < 6 { " (4 and 5 need short_codes = true)" } else { "" };
+        return Err((
+            option,
+            format!("code_length is {}, it must lie between {shortest} and 10{hint}", options.code_length),
+        ));
+    }
+    if !(60..=3600).contains(&options.ttl_seconds) {
+        return Err((option, format!("ttl_seconds is {}, it must lie between 60 and 3600", options.ttl_seconds)));
+    }
+    if !(1..=20).contains(&options.max_wrong_codes) {
+        return Err((option, format!("max_wrong_codes is {}, it must lie between 1 and 20", options.max_wrong_codes)));
+    }
+    let name = &options.app_name;
+    if name.is_empty() || name.chars().count() > 30 || name.chars().any(char::is_control) {
+        return Err((option, "app_name must have 1 to 30 characters, none of them control characters".into()));
+    }
+    Ok(())
+}
