@@ -1,0 +1,104 @@
+//! One request to send becomes attempts: the steps in order, the worker that
+//! runs them, the schedule of what failed for now, what carriers report, and
+//! what a call says next. The only room that unseals a code.
+//!
+//! It does not decide who may ask (`admission`), which carrier is best
+//! (`routing`) or how words are made (`template`, `voice`).
+
+mod carriers;
+mod events;
+mod payload;
+mod schedule;
+mod speech;
+mod steps;
+mod worker;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::config::DeliveryOptions;
+use crate::model::{Channel, Country, DeliveryId, Digest, Ms, SECOND, TenantId};
+use crate::routing::{self, Ask, Choice};
+use crate::seal::Keys;
+use crate::store::{Lease, Store};
+use crate::telemetry::Metrics;
+use crate::template::Templates;
+
+pub use carriers::{Carriers, Line};
+pub use payload::Payload;
+
+/// What a delivery needs to know about a tenant.
+#[derive(Debug, Clone)]
+pub struct Wording {
+    /// How messages name the application.
+    pub app_name: String,
+    /// How long a number is paused after its owner pressed 9.
+    pub pause_ms: Ms,
+}
+
+/// What `app.rs` connects a delivery room with.
+pub struct Parts {
+    /// The store.
+    pub store: Store,
+    /// The keys.
+    pub keys: Arc<Keys>,
+    /// The carriers.
+    pub carriers: Carriers,
+    /// The words.
+    pub templates: Arc<Templates>,
+    /// Per tenant.
+    pub wordings: BTreeMap<TenantId, Wording>,
+    /// The options.
+    pub options: DeliveryOptions,
+    /// Whether calls ask for a key before the code.
+    pub gate: bool,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The clock, for remaining lifetimes; the store's own decides.
+    pub clock: Clock,
+}
+
+/// The delivery room.
+pub struct Deliveries {
+    parts: Parts,
+    /// Submits at the same time.
+    submits: Arc<Semaphore>,
+    /// Everything that runs, with the token of its lease: handed back at shutdown.
+    held: Mutex<HashMap<DeliveryId, Digest>>,
+    stopping: tokio::sync::watch::Sender<bool>,
+}
+
+impl Deliveries {
+    /// A room that is not yet working; see [`Deliveries::start`].
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Deliveries {
+            submits: Arc::new(Semaphore::new(parts.options.workers)),
+            held: Mutex::default(),
+            stopping: tokio::sync::watch::Sender::new(false),
+            parts,
+        })
+    }
+
+    /// A lease for a delivery that is about to be accepted.
+    pub fn lease(&self) -> Lease {
+        Lease { token: crate::seal::token(), ms: self.parts.options.lease_seconds * SECOND }
+    }
+
+    /// The carriers that could take this, best first; empty: no route.
+    pub fn route(&self, channel: Channel, country: Country, tried: &[(Channel, &str)]) -> Vec<Choice> {
+        routing::order(&self.parts.carriers.candidates(), Ask { channel, country, tried }, &mut carriers::draw)
+    }
+
+    /// Whether any carrier may take this channel to this country.
+    pub fn has_route(&self, channel: Channel, country: Country) -> bool {
+        self.parts.carriers.candidates().iter().any(|candidate| candidate.permits(channel, country))
+    }
+
+    fn lease_time(&self) -> Duration {
+        Duration::from_secs(self.parts.options.lease_seconds)
+    }
+}
