@@ -1,0 +1,130 @@
+//! Whether a send may happen at all: country, kind of number, channel, route,
+//! and the wide limits (address, prefix block, country, tenant). Owns taking
+//! those and giving them back. What lives with one number is asked by the store
+//! in the same step as the delivery, not here.
+
+mod channels;
+mod wide;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::config::{Countries, WideLimitOptions};
+use crate::delivery::Deliveries;
+use crate::model::{Channel, Country, E164, NumberKind, Refusal, TenantId};
+use crate::number::Parsed;
+use crate::seal::Keys;
+use crate::store::{Destination, Limits, Memo, StoreError, Taken, Taking};
+use crate::telemetry::Metrics;
+
+pub use channels::{ChannelState, Channels, Wanted, Why};
+
+/// Why a send is refused before anything is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    /// The operator does not send there over this channel.
+    Country(Country, Channel),
+    /// A kind of number that is never contacted, or not over this channel.
+    NumberType(NumberKind, Channel),
+    /// No carrier may take it.
+    NoRoute(Country, Channel),
+    /// A wide limit.
+    Limit(Refusal),
+    /// The store is away; without limits nothing is sent.
+    Store(StoreError),
+}
+
+/// Permission for one send. It must be given back if the send does not happen.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The channel that it goes over.
+    pub channel: Channel,
+    taken: Vec<Taken>,
+}
+
+/// Decides who may send.
+pub struct Admission {
+    limits: Arc<dyn Limits>,
+    keys: Arc<Keys>,
+    countries: Countries,
+    wide: WideLimitOptions,
+    deliveries: Arc<Deliveries>,
+    metrics: Arc<Metrics>,
+}
+
+/// What admission needs to know of a number.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The number.
+    pub number: &'a E164,
+    /// Its country.
+    pub country: Country,
+    /// Its kind.
+    pub kind: NumberKind,
+}
+
+impl Admission {
+    /// Admission under these rules.
+    pub fn new(
+        limits: Arc<dyn Limits>,
+        keys: Arc<Keys>,
+        countries: Countries,
+        wide: WideLimitOptions,
+        deliveries: Arc<Deliveries>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Admission { limits, keys, countries, wide, deliveries, metrics }
+    }
+
+    /// May this send happen? Takes one from each wide limit if so.
+    pub async fn admit(
+        &self,
+        tenant: &TenantId,
+        to: Target<'_>,
+        wanted: Wanted,
+        address: Option<IpAddr>,
+    ) -> Result<Admitted, Denied> {
+        let channel = self.choose(to.country, to.kind, wanted)?;
+        let takes = wide::takes(&self.keys, &self.wide, tenant, to, address);
+        match self.limits.take(takes).await {
+            Ok(Taking::Taken(taken)) => Ok(Admitted { channel, taken }),
+            Ok(Taking::Refused(refusal)) => {
+                self.metrics.refusal(refusal.limit);
+                Err(Denied::Limit(refusal))
+            }
+            Err(error) => Err(Denied::Store(error)),
+        }
+    }
+
+    /// Gives back what was taken for a send that did not happen. If the store is
+    /// away now, the limits over-count by this send: never the other way.
+    pub async fn give_back(&self, admitted: Admitted) {
+        if let Err(error) = self.limits.give_back(admitted.taken).await {
+            tracing::warn!(%error, "Wide limits could not be given back.");
+        }
+    }
+
+    /// A number as the store may know it.
+    pub fn destination(&self, parsed: &Parsed) -> Destination {
+        Destination {
+            partition: self.keys.partition(&parsed.e164),
+            hash: self.keys.number(&parsed.e164),
+            sealed: self.keys.seal_number(&parsed.e164),
+            masked: parsed.e164.masked(),
+            country: parsed.country,
+            kind: parsed.kind,
+            network: parsed.network.clone(),
+        }
+    }
+
+    /// An idempotency key as the store knows it: bound to the tenant, the endpoint
+    /// and what it is about, so that another number is another request.
+    pub fn memo(&self, tenant: &TenantId, endpoint: &str, about: &str, key: &str, body: &[u8]) -> Memo {
+        let parts = [tenant.0.as_bytes(), endpoint.as_bytes(), about.as_bytes(), key.as_bytes()];
+        Memo {
+            key: self.keys.digest("idempotency key", &parts),
+            fingerprint: self.keys.digest("body", &[body]),
+            keep_ms: crate::model::HOUR,
+        }
+    }
+}
