@@ -1,0 +1,115 @@
+//! Request bodies: JSON of a known shape, of bounded size, without characters
+//! that hide something. A refusal names the field and never repeats its value.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Kind, Problem};
+
+/// A JSON body, and its bytes for the idempotency fingerprint.
+pub struct Body<T> {
+    /// The value.
+    pub value: T,
+    /// The bytes that it was read from.
+    pub bytes: Bytes,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())) {
+            return Err(Problem::new(Kind::UnsupportedMediaType, "send the header Content-Type: application/json"));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Kind::PayloadTooLarge, "send less"),
+            _ => Problem::new(Kind::MalformedJson, "the body did not arrive whole"),
+        })?;
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
+        json.end().map_err(|error| malformed(&error))?;
+        Ok(Body { value, bytes })
+    }
+}
+
+fn is_json(content_type: Option<&str>) -> bool {
+    let kind = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let detail = format!("not JSON at line {}, column {}", error.line(), error.column());
+    Problem::new(Kind::MalformedJson, detail)
+}
+
+fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let inner = error.inner();
+    if inner.classify() != serde_json::error::Category::Data {
+        return malformed(inner);
+    }
+    let text = inner.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    // "invalid type: string \"…\", expected …" repeats the value: only what is expected is told.
+    let detail = match text.find("expected ") {
+        Some(at) if !text.starts_with("unknown field") => text[at..].to_owned(),
+        _ if text.starts_with("unknown field")
+            || text.starts_with("missing field")
+            || text.starts_with("duplicate") =>
+        {
+            text.chars().take(400).collect()
+        }
+        _ => "the value cannot be used".to_owned(),
+    };
+    Problem::field(&error.path().to_string().chars().take(100).collect::<String>(), detail)
+}
+
+/// Refuses a text field that is too long or holds control or text-direction
+/// characters, which make it look like something else. `lines`: line breaks are
+/// allowed.
+pub fn check_text(field: &str, text: &str, most: usize, lines: bool) -> Result<(), Problem> {
+    let length = text.chars().count();
+    if length == 0 || length > most {
+        return Err(Problem::field(field, format!("must have 1 to {most} characters")));
+    }
+    let hides = |c: char| {
+        (c.is_control() && !(lines && matches!(c, '\n' | '\r')))
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if text.chars().any(hides) {
+        return Err(Problem::field(field, "must not hold control or text-direction characters"));
+    }
+    Ok(())
+}
+
+/// The same for every text and name inside a JSON value.
+pub fn check_texts(field: &str, value: &Value, most: usize) -> Result<(), Problem> {
+    let check = |text: &str| if text.is_empty() { Ok(()) } else { check_text(field, text, most, false) };
+    match value {
+        Value::String(text) => check(text),
+        Value::Array(items) => items.iter().try_for_each(|item| check_texts(field, item, most)),
+        Value::Object(members) => members.iter().try_for_each(|(name, item)| {
+            check(name)?;
+            check_texts(field, item, most)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+/// The `Idempotency-Key` header: 1 to 255 visible ASCII characters, if sent.
+pub struct IdempotencyKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(IdempotencyKey(None)) };
+        match value.to_str() {
+            Ok(key) if (1..=255).contains(&key.len()) => Ok(IdempotencyKey(Some(key.to_owned()))),
+            _ => Err(Problem::field("Idempotency-Key", "must have 1 to 255 visible ASCII characters")),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Around every request: an id, a log line, a metric, a time limit, headers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+
+use super::{Kind, Problem};
+use crate::telemetry::Metrics;
+
+/// Gives the request an id, counts and logs it. The log holds the route's
+/// pattern: a path or query may hold what must not be logged.
+pub async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = request_id();
+    let endpoint = match request.extensions().get::<MatchedPath>() {
+        Some(path) => format!("{} {}", request.method(), path.as_str()),
+        None => "unknown".to_owned(),
+    };
+    let span = tracing::info_span!("request", id = %id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, took) = (response.status().as_u16(), begun.elapsed());
+    metrics.request(&endpoint, status, took.as_secs_f64());
+    span.in_scope(|| {
+        let took_ms = took.as_secs_f64() * 1e3;
+        if status >= 500 {
+            tracing::error!(endpoint, status, took_ms, "Request failed.");
+        } else {
+            tracing::debug!(endpoint, status, took_ms, "Request ended.");
+        }
+    });
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("x-request-id", id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+fn request_id() -> String {
+    let bytes: [u8; 8] = crate::seal::random();
+    format!("req_{:016x}", u64::from_be_bytes(bytes))
+}
+
+/// Ends a request that takes too long to arrive or to answer.
+pub async fn time_limit(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!("a request must arrive and be answered within {} s", limit.as_secs());
+            let mut response = Problem::new(Kind::RequestTimeout, detail).into_response();
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What every face over HTTP shares: the server, problems, API keys, request
+//! bodies and request ids. It knows no endpoint.
+
+mod auth;
+mod body;
+mod layers;
+mod problem;
+mod serve;
+
+pub use auth::{ApiKeys, Caller};
+pub use body::{Body, IdempotencyKey, check_text, check_texts};
+pub use layers::{observe, time_limit};
+pub use problem::{Kind, Problem, fallback, method_not_allowed};
+pub use serve::{Served, serve};
