@@ -21,7 +21,7 @@ pub use limit::{LimitName, LimitSpec, LimitSpecError, NumberLimits};
 pub use number::{Country, E164, Locale, Network, NumberHash, NumberKind, TenantId};
 pub use script::{Part, Script, digits_of};
 pub use secret::{Code, Secret};
-pub use state::{AttemptState, DeliveryState, Status};
+pub use state::{AttemptState, DeliveryState, Progress, Status};
 pub use usage::{Refusal, Sent, Usage, Waits};
 
 /// Milliseconds since the Unix epoch.

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Cause;
+
 /// The state of a verification (or, without the code's states, of a message).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -98,4 +100,17 @@ impl AttemptState {
     pub fn is_final(self) -> bool {
         self >= AttemptState::Delivered
     }
+}
+
+/// How far an attempt got, by its carrier's report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The phone rings.
+    Ringing,
+    /// Somebody or something answered.
+    Answered,
+    /// It reached the phone; for a call: the code was spoken.
+    Delivered,
+    /// It did not.
+    Failed(Cause),
 }

@@ -26,11 +26,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use ops::{
-    Begin, Begun, Cancel, Canceled, Check, Checked, Claim, Claimed, Lease, Memo, Moved, NewCode, Next, Progress,
-    Recall, Receive, Received, Release, Renew, Renewed, Resend, Resent, Settle, Settled, Start, Started, View,
+    Begin, Begun, Cancel, Canceled, Check, Checked, Claim, Claimed, Lease, Memo, Moved, NewCode, Next, Recall, Receive,
+    Received, Release, Renew, Renewed, Resend, Resent, Settle, Settled, Start, Started, View,
 };
 pub use record::{Attempt, Delivery, Destination, Record};
 pub use wide::{Take, Taken, Taking, Window};
+
+pub use crate::model::Progress;
 
 use crate::model::{DeliveryId, Ms, Partition, RecordId, TenantId};
 
@@ -68,6 +70,8 @@ pub trait Numbers: Send + Sync {
     async fn cancel(&self, op: Cancel) -> Result<Canceled, StoreError>;
     /// A tenant's record as it is now.
     async fn get(&self, id: RecordId, tenant: &TenantId) -> Result<Option<View>, StoreError>;
+    /// A record whoever it belongs to, for work on its deliveries.
+    async fn read(&self, id: RecordId) -> Result<Option<Record>, StoreError>;
     /// The open record of a tenant and number with this subject.
     async fn find_open(
         &self,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use crate::model::{
-    AskedBy, AttemptId, Cause, Channel, DeliveryId, Digest, Ms, Network, NumberLimits, RecordId, Refusal, Sealed,
-    Status, TenantId, Usage,
+    AskedBy, AttemptId, Cause, Channel, DeliveryId, Digest, Ms, Network, NumberLimits, Progress, RecordId, Refusal,
+    Sealed, Status, TenantId, Usage,
 };
 
 /// An idempotency key as the store knows it.
@@ -289,19 +289,6 @@ pub enum Settled {
     Done(Record),
     /// Not ours any more: nothing was written.
     Lost,
-}
-
-/// How far an attempt got, by its carrier's report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// The phone rings.
-    Ringing,
-    /// Somebody or something answered.
-    Answered,
-    /// It reached the phone.
-    Delivered,
-    /// It did not.
-    Failed(Cause),
 }
 
 /// A carrier's report about an attempt.

@@ -84,6 +84,10 @@ impl Numbers for Embedded {
         self.writer.run(move |conn, now| shell::view(conn, id, &tenant, now)).await
     }
 
+    async fn read(&self, id: RecordId) -> Result<Option<Record>, StoreError> {
+        self.writer.run(move |conn, _| shell::load_record(conn, id)).await
+    }
+
     async fn find_open(
         &self,
         tenant: &TenantId,

@@ -61,7 +61,7 @@ fn execute(conn: &Connection, sql: &str, values: impl rusqlite::Params) -> Resul
     Ok(())
 }
 
-fn load_record(conn: &Connection, id: RecordId) -> Result<Option<Record>> {
+pub fn load_record(conn: &Connection, id: RecordId) -> Result<Option<Record>> {
     #[derive(Deserialize)]
     struct Version {
         v: u16,

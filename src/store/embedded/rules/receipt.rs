@@ -1,8 +1,8 @@
 //! Receipts: states only move forward, repeats and late ones change nothing.
 
 use super::Slot;
-use crate::model::{AttemptState, Cause, Channel, DeliveryState, Ms};
-use crate::store::ops::{Progress, Receive, Received};
+use crate::model::{AttemptState, Cause, Channel, DeliveryState, Ms, Progress};
+use crate::store::ops::{Receive, Received};
 
 pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
     let Some(record) = slot.record.as_mut() else { return Received::Unknown };

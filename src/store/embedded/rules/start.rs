@@ -2,7 +2,7 @@
 //! one step.
 
 use super::{Open, Slot};
-use crate::model::{AskedBy, Channel, DeliveryState, Ms, NumberLimits, Sent, Status};
+use crate::model::{AskedBy, Channel, DeliveryState, Ms, NumberLimits, RecordKind, Sent, Status};
 use crate::store::ops::{Lease, Resend, Resent, Start, Started};
 use crate::store::record::{Delivery, HeldUntil, Record};
 
@@ -29,7 +29,8 @@ pub fn start(slot: &mut Slot, op: &Start, now: Ms) -> Started {
         record.created = now;
         record
     });
-    if !joins {
+    // Messages have nothing to guess: they neither fill nor close the list.
+    if !joins && record.kind() == RecordKind::Verification {
         make_room(slot, op.limits.open_verifications, now);
         slot.open.push(Open { id: record.id, subject: record.subject, expires: record.expires });
     }

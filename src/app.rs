@@ -1,0 +1,252 @@
+//! Builds and connects everything. Owns the order of start and stop; no other
+//! file makes a room.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::admission::Admission;
+use crate::api::{self, Api};
+use crate::carrier::sandbox::Phones;
+use crate::clock::Clock;
+use crate::config::{Config, TenantOptions};
+use crate::delivery::{Carriers, Deliveries, Line, Parts, Wording};
+use crate::http::{ApiKeys, Served, fallback, method_not_allowed, observe, serve};
+use crate::message::Messages;
+use crate::model::TenantId;
+use crate::number::Numbers;
+use crate::pages::{self, Pages};
+use crate::seal::{ApiKeyHash, Keys, MasterKey, SealError};
+use crate::store::embedded::Embedded;
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+use crate::template::Templates;
+use crate::verification::Verifications;
+use crate::voice::Prompts;
+
+/// Why a gateway does not start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration names something that does not exist.
+    #[error("{0}")]
+    Config(String),
+    /// A file or folder.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// Another process uses the store.
+    #[error(
+        "{0} is in use by another process; one embedded store serves one gateway, stop the other or give another path"
+    )]
+    InUse(PathBuf),
+    /// The address.
+    #[error("cannot listen on {0}: {1}; give another address with --listen or server.listen")]
+    Listen(std::net::SocketAddr, std::io::Error),
+    /// The store.
+    #[error("cannot open the store: {0}")]
+    Store(#[from] StoreError),
+    /// The keys.
+    #[error("{0}")]
+    Seal(#[from] SealError),
+}
+
+/// A running gateway.
+pub struct Gateway {
+    served: Served,
+    deliveries: Arc<Deliveries>,
+    worker: tokio::task::JoinHandle<()>,
+    grace: Duration,
+    // Held for as long as the store is open.
+    _lock: std::fs::File,
+}
+
+impl Gateway {
+    /// Starts one: the store first, then the rooms, then the worker, the door last.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let clock = Clock::System;
+        let metrics = Arc::new(Metrics::default());
+        let folder = folder_of(&config.store.path)?;
+        let lock = lock(&config.store.path)?;
+        let store = Embedded::open(&config.store.path, clock.clone())?;
+        let keys = Arc::new(open_keys(&store, &config).await?);
+        let tenants: Arc<BTreeMap<TenantId, TenantOptions>> =
+            Arc::new(config.tenants.iter().map(|tenant| (tenant.name.clone(), tenant.clone())).collect());
+        let api_keys = api_keys(&config)?;
+        let (templates, prompts) = words(&config)?;
+
+        let phones = open_phones(&config, &folder, &prompts, &clock)?;
+        let carriers = connect_carriers(&config, phones.as_ref())?;
+        let deliveries = Deliveries::new(Parts {
+            store: store.clone(),
+            keys: keys.clone(),
+            carriers,
+            templates: templates.clone(),
+            wordings: tenants.iter().map(|(name, tenant)| (name.clone(), wording(tenant))).collect(),
+            options: config.delivery.clone(),
+            gate: config.voice.gate,
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        });
+        if let Some(phones) = &phones {
+            phones.report_to(deliveries.clone());
+        }
+        let admission = Arc::new(Admission::new(
+            store.limits.clone(),
+            keys.clone(),
+            config.countries.clone(),
+            config.limits.wide.clone(),
+            deliveries.clone(),
+            metrics.clone(),
+        ));
+        let verifications = Arc::new(Verifications {
+            store: store.clone(),
+            keys: keys.clone(),
+            admission: admission.clone(),
+            deliveries: deliveries.clone(),
+            tenants: tenants.clone(),
+            templates,
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        });
+        let messages = Arc::new(Messages {
+            store: store.clone(),
+            keys,
+            admission,
+            deliveries: deliveries.clone(),
+            tenants,
+            metrics: metrics.clone(),
+            clock,
+        });
+
+        let numbers = Arc::new(Numbers::new());
+        let (router, document) =
+            api::router(Api { verifications, messages, numbers, keys: api_keys.clone() }, &config.server);
+        let pages = pages::router(Pages {
+            phones,
+            prompts,
+            carriers: config.carriers.keys().cloned().collect(),
+            keys: api_keys,
+            store,
+            metrics: metrics.clone(),
+            document,
+        });
+        let router = router
+            .merge(pages)
+            .fallback(fallback)
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(axum::middleware::from_fn_with_state(metrics, observe));
+        let address = config.server.listen;
+        let listen = |error| StartError::Listen(address, error);
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let worker = deliveries.start();
+        let served = serve(listener, router, &config.server).await.map_err(listen)?;
+        let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
+        Ok(Gateway { served, deliveries, worker, grace, _lock: lock })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.served.address
+    }
+
+    /// Takes no more requests, lets what runs end, hands back leases.
+    pub async fn stop(self) {
+        self.served.stop().await;
+        self.deliveries.stop(self.grace).await;
+        // It ends at its next look; nothing is lost if it does not.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.worker).await;
+    }
+}
+
+fn wording(tenant: &TenantOptions) -> Wording {
+    Wording { app_name: tenant.verification.app_name.clone(), pause_ms: tenant.limits.number.paused_ms() }
+}
+
+fn folder_of(path: &Path) -> Result<PathBuf, StartError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|error| StartError::File(folder.to_owned(), error))?;
+    Ok(folder.to_owned())
+}
+
+/// A lock beside the store's file; the system drops it when the process ends.
+fn lock(path: &Path) -> Result<std::fs::File, StartError> {
+    let lock = path.with_added_extension("lock");
+    let file = std::fs::File::options().create(true).append(true).open(&lock);
+    let file = file.map_err(|error| StartError::File(lock.clone(), error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::InUse(path.to_owned())),
+        Err(std::fs::TryLockError::Error(error)) => Err(StartError::File(lock, error)),
+    }
+}
+
+async fn open_keys(store: &Store, config: &Config) -> Result<Keys, StartError> {
+    let mut text = config.seal.master_key.reveal().clone();
+    let file = &config.seal.master_key_file;
+    if text.trim().is_empty() && !file.as_os_str().is_empty() {
+        text = std::fs::read_to_string(file).map_err(|error| StartError::File(file.clone(), error))?;
+    }
+    let masters: Vec<MasterKey> = text.split_whitespace().map(MasterKey::from_base64).collect::<Result<_, _>>()?;
+    if masters.is_empty() {
+        let fix = "no master key is given; set seal.master_key = \"${OTP_MASTER_KEY}\" and that variable, \
+                   for example to the output of `openssl rand -base64 32`";
+        return Err(StartError::Config(fix.into()));
+    }
+    let partitions = store.facts.set_once("partitions", config.store.partitions.to_be_bytes().to_vec()).await?;
+    let partitions = partitions.try_into().map(u16::from_be_bytes);
+    let partitions = partitions.map_err(|_| StoreError::Unreadable("the partition count".into()))?;
+    if partitions != config.store.partitions {
+        tracing::warn!(partitions, "store.partitions differs from what the store was made with, which counts.");
+    }
+    let wrapped = store.facts.set_once("wrapped_keys", Keys::wrap_new(&masters)).await?;
+    Ok(Keys::unwrap(masters, &wrapped, partitions)?)
+}
+
+fn api_keys(config: &Config) -> Result<ApiKeys, StartError> {
+    let keys = config.keys.iter().map(|key| {
+        let hash: ApiKeyHash =
+            key.hash.parse().map_err(|error| StartError::Config(format!("key of {:?}: {error}", key.owner)))?;
+        Ok((hash, key.tenant.clone(), key.owner.clone(), key.scopes.clone()))
+    });
+    Ok(ApiKeys::new(keys.collect::<Result<Vec<_>, StartError>>()?))
+}
+
+/// Words and recordings: built in, with the operator's over them.
+pub fn words(config: &Config) -> Result<(Arc<Templates>, Arc<Prompts>), StartError> {
+    let dir = Some(config.templates.dir.as_path()).filter(|dir| !dir.as_os_str().is_empty());
+    let templates =
+        Templates::load(Templates::builtin(), dir).map_err(|error| StartError::Config(error.to_string()))?;
+    let prompts = Prompts::load(dir).map_err(|error| StartError::Config(error.to_string()))?;
+    Ok((Arc::new(templates), Arc::new(prompts)))
+}
+
+fn open_phones(
+    config: &Config,
+    folder: &Path,
+    prompts: &Arc<Prompts>,
+    clock: &Clock,
+) -> Result<Option<Arc<Phones>>, StartError> {
+    if !config.sandbox.enabled {
+        return Ok(None);
+    }
+    let own = &config.sandbox.list;
+    let path = if own.as_os_str().is_empty() { folder.join("sandbox.jsonl") } else { own.clone() };
+    let delay = Duration::from_millis(config.sandbox.sms_delay_ms);
+    let phones = Phones::open(&path, prompts.clone(), clock.clone(), delay);
+    phones.map(Some).map_err(|error| StartError::File(path, error))
+}
+
+fn connect_carriers(config: &Config, phones: Option<&Arc<Phones>>) -> Result<Carriers, StartError> {
+    let lines = config.carriers.iter().map(|(name, options)| match (options.profile.as_str(), phones) {
+        ("sandbox", Some(phones)) => Ok(Line::new(name, options.clone(), phones.carrier(name))),
+        ("sandbox", None) => {
+            Err(StartError::Config(format!("carriers.{name} needs the sandbox phone; set sandbox.enabled = true")))
+        }
+        (other, _) => {
+            Err(StartError::Config(format!("carriers.{name}: there is no profile {other:?}, known: sandbox")))
+        }
+    });
+    Ok(Carriers::new(lines.collect::<Result<_, _>>()?))
+}

@@ -1,0 +1,150 @@
+//! `demo` and `serve`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{DemoArgs, Failure, runtime};
+use crate::app::Gateway;
+use crate::config::{
+    CarrierOptions, Config, CountryList, KeyOptions, Loaded, LogFormat, Scope, TenantLimits, TenantOptions,
+    WideLimitOptions,
+};
+use crate::model::{Secret, TenantId};
+use crate::seal::{ApiKeyHash, MasterKey};
+use crate::telemetry::start_logs;
+
+/// Reads a configuration with this process's environment.
+pub fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
+    let vars: Vec<(String, String)> =
+        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+    Ok(crate::config::load(file, &|name| std::env::var(name).ok(), &vars)?)
+}
+
+pub fn serve(file: Option<PathBuf>) -> Result<bool, Failure> {
+    let Loaded { config, warnings } = load(file.as_deref())?;
+    start_logs(config.log.format == LogFormat::Json, &config.log.level)?;
+    for warning in warnings {
+        tracing::warn!("{warning}.");
+    }
+    runtime()?.block_on(async {
+        let gateway = Gateway::start(config).await?;
+        tracing::info!(address = %gateway.address(), "Gateway listens.");
+        until_told_to_stop().await?;
+        tracing::info!("Gateway stops.");
+        gateway.stop().await;
+        Ok(true)
+    })
+}
+
+pub fn demo(args: DemoArgs) -> Result<bool, Failure> {
+    let config = demo_config(&args)?;
+    start_logs(config.log.format == LogFormat::Json, &config.log.level)?;
+    runtime()?.block_on(async {
+        let gateway = Gateway::start(config).await?;
+        // A closed pipe does not end the gateway.
+        let _ = banner(&mut std::io::stdout(), gateway.address(), &args.api_key, &args.data);
+        until_told_to_stop().await?;
+        gateway.stop().await;
+        Ok(true)
+    })
+}
+
+/// Two sandbox carriers, one tenant, everything allowed.
+fn demo_config(args: &DemoArgs) -> Result<Config, Failure> {
+    let mut config = load(args.config.as_deref())?.config;
+    config.server.listen = args.listen;
+    std::fs::create_dir_all(&args.data).map_err(|error| format!("{}: {error}", args.data.display()))?;
+    config.store.path = args.data.join("gateway.db");
+    if config.seal.master_key.reveal().is_empty() {
+        config.seal.master_key = demo_master_key(&args.data.join("master.key"))?;
+    }
+    config.sandbox.enabled = true;
+    config.countries.allow = CountryList::All;
+    if args.relaxed_limits {
+        config.limits.wide = WideLimitOptions::default();
+    }
+    for name in ["sandbox-a", "sandbox-b"] {
+        config.carriers.entry(name.into()).or_insert_with(|| CarrierOptions::of("sandbox", 100));
+    }
+    let demo = TenantId("demo".into());
+    if !config.tenants.iter().any(|tenant| tenant.name == demo) {
+        config.tenants.push(TenantOptions {
+            name: demo.clone(),
+            verification: config.verification.clone(),
+            limits: TenantLimits { number: config.limits.number.clone() },
+        });
+    }
+    config.keys.push(KeyOptions {
+        tenant: demo,
+        owner: "demo".into(),
+        scopes: vec![Scope::Verify, Scope::Deliver, Scope::Support, Scope::Ops],
+        hash: ApiKeyHash::of(&args.api_key).to_string(),
+    });
+    Ok(config)
+}
+
+/// Made at the first start, readable by its owner only.
+fn demo_master_key(path: &Path) -> Result<Secret<String>, Failure> {
+    let place = |error: std::io::Error| format!("{}: {error}", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Secret::new(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = MasterKey::generate();
+            let mut options = std::fs::File::options();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(path).map_err(place)?;
+            file.write_all(key.reveal().as_bytes()).and_then(|()| file.sync_all()).map_err(place)?;
+            Ok(key)
+        }
+        Err(error) => Err(place(error).into()),
+    }
+}
+
+fn banner(out: &mut impl Write, address: std::net::SocketAddr, key: &str, data: &Path) -> std::io::Result<()> {
+    let url = format!("http://{address}");
+    writeln!(
+        out,
+        r#"otp-gateway demo: nothing leaves this machine, messages arrive on the sandbox phone.
+
+  sandbox phone  {url}/sandbox#key={key}
+  interface      {url}/docs/
+  API key        {key}
+  data           {}
+
+Take any mobile number of any country:
+  NUMBER=+...
+
+1. Send a code by SMS:
+  curl -s {url}/v1/verifications -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d "{{\"to\":\"$NUMBER\"}}"
+  ID=ver_...      (the id in the answer)
+
+2. "Didn't receive a code?" Call instead, and answer on the sandbox phone:
+  curl -s {url}/v1/verifications/$ID/deliveries -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{"channel":"voice"}}'
+
+3. What arrived:
+  curl -s {url}/sandbox/messages -H 'Authorization: Bearer {key}'
+
+4. Check the code:
+  curl -s {url}/v1/verifications/$ID/check -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d "{{\"code\":\"$CODE\"}}"
+
+Stop with Ctrl-C."#,
+        data.display()
+    )?;
+    out.flush()
+}
+
+/// Waits for Ctrl-C or, on Unix, SIGTERM.
+async fn until_told_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            ended = tokio::signal::ctrl_c() => ended,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
