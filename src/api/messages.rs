@@ -39,7 +39,7 @@ pub struct Send {
 /// Send a message
 ///
 /// Delivers somebody else's text and code; there is nothing to check.
-#[utoipa::path(post, path = "/v1/messages", tag = "messages", request_body = Send,
+#[utoipa::path(post, operation_id = "sendMessage", path = "/v1/messages", tag = "messages", request_body = Send,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, kept for an hour")),
     responses(
         (status = 202, description = "Accepted, on disk and on its way", body = Message),
@@ -70,7 +70,7 @@ pub async fn send(
 }
 
 /// Read a message
-#[utoipa::path(get, path = "/v1/messages/{id}", tag = "messages",
+#[utoipa::path(get, operation_id = "getMessage", path = "/v1/messages/{id}", tag = "messages",
     params(("id" = String, Path, description = "`msg_…`")),
     responses(
         (status = 200, description = "As it is now", body = Message),

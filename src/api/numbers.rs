@@ -61,7 +61,7 @@ impl Api {
 /// Look a number up
 ///
 /// From the digits alone; nothing is sent and nobody is asked.
-#[utoipa::path(post, path = "/v1/numbers/lookup", tag = "numbers", request_body = Lookup,
+#[utoipa::path(post, operation_id = "lookUpNumber", path = "/v1/numbers/lookup", tag = "numbers", request_body = Lookup,
     responses(
         (status = 200, description = "What the digits tell", body = Number),
         (status = "4XX", description = "A problem document", content_type = "application/problem+json")))]

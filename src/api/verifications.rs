@@ -195,7 +195,7 @@ impl From<AskedChannel> for Wanted {
 /// Start a verification
 ///
 /// Makes a code and sends it. With an `Idempotency-Key` a repeat gets the same answer and costs nothing.
-#[utoipa::path(post, path = "/v1/verifications", tag = "verifications", request_body = Start,
+#[utoipa::path(post, operation_id = "startVerification", path = "/v1/verifications", tag = "verifications", request_body = Start,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, kept for an hour")),
     responses(
         (status = 201, description = "Accepted, on disk and on its way", body = Verification),
@@ -263,7 +263,7 @@ pub async fn start(
 /// Send again
 ///
 /// The "Didn't receive a code?" action. The same code, over the channel that the person chose.
-#[utoipa::path(post, path = "/v1/verifications/{id}/deliveries", tag = "verifications", request_body = Resend,
+#[utoipa::path(post, operation_id = "sendAgain", path = "/v1/verifications/{id}/deliveries", tag = "verifications", request_body = Resend,
     params(("id" = String, Path, description = "`ver_…`"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, kept for an hour")),
     responses(
@@ -294,7 +294,7 @@ pub async fn resend(
 ///
 /// Of racing right checks exactly one says `approved`. With an `Idempotency-Key` a repeat after a lost answer gets
 /// the same answer and counts once.
-#[utoipa::path(post, path = "/v1/verifications/{id}/check", tag = "verifications", request_body = Check,
+#[utoipa::path(post, operation_id = "checkCode", path = "/v1/verifications/{id}/check", tag = "verifications", request_body = Check,
     params(("id" = String, Path, description = "`ver_…`"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, kept for an hour")),
     responses(
@@ -333,7 +333,7 @@ pub async fn check(
 /// Read a verification
 ///
 /// Shows progress. It is never proof that somebody signed in: only the answer to a check is.
-#[utoipa::path(get, path = "/v1/verifications/{id}", tag = "verifications",
+#[utoipa::path(get, operation_id = "getVerification", path = "/v1/verifications/{id}", tag = "verifications",
     params(("id" = String, Path, description = "`ver_…`")),
     responses(
         (status = 200, description = "As it is now", body = Verification),
@@ -353,7 +353,7 @@ pub async fn get(
 /// Cancel a verification
 ///
 /// Its code is worth nothing any more, and a call that rings is hung up.
-#[utoipa::path(delete, path = "/v1/verifications/{id}", tag = "verifications",
+#[utoipa::path(delete, operation_id = "cancelVerification", path = "/v1/verifications/{id}", tag = "verifications",
     params(("id" = String, Path, description = "`ver_…`")),
     responses(
         (status = 200, description = "Canceled, now or before", body = Verification),
@@ -373,7 +373,7 @@ pub async fn cancel(
 /// Troubleshooting
 ///
 /// What the person can do whose code did not arrive, for the number's country.
-#[utoipa::path(get, path = "/v1/verifications/{id}/help", tag = "verifications",
+#[utoipa::path(get, operation_id = "getHelp", path = "/v1/verifications/{id}/help", tag = "verifications",
     params(("id" = String, Path, description = "`ver_…`"), HelpQuery),
     responses(
         (status = 200, description = "Steps, the most likely first", body = Help),

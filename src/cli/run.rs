@@ -23,6 +23,7 @@ pub fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
 pub fn serve(file: Option<PathBuf>) -> Result<bool, Failure> {
     let Loaded { config, warnings } = load(file.as_deref())?;
     start_logs(config.log.format == LogFormat::Json, &config.log.level)?;
+    no_core_dump();
     for warning in warnings {
         tracing::warn!("{warning}.");
     }
@@ -39,6 +40,7 @@ pub fn serve(file: Option<PathBuf>) -> Result<bool, Failure> {
 pub fn demo(args: DemoArgs) -> Result<bool, Failure> {
     let config = demo_config(&args)?;
     start_logs(config.log.format == LogFormat::Json, &config.log.level)?;
+    no_core_dump();
     runtime()?.block_on(async {
         let gateway = Gateway::start(config).await?;
         // A closed pipe does not end the gateway.
@@ -47,6 +49,18 @@ pub fn demo(args: DemoArgs) -> Result<bool, Failure> {
         gateway.stop().await;
         Ok(true)
     })
+}
+
+/// A crash must not write keys and codes to disk.
+fn no_core_dump() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let none = Rlimit { current: Some(0), maximum: Some(0) };
+        if let Err(error) = setrlimit(Resource::Core, none) {
+            tracing::warn!(%error, "Core dumps could not be switched off.");
+        }
+    }
 }
 
 /// Two sandbox carriers, one tenant, everything allowed.

@@ -37,3 +37,21 @@ impl Clock {
         }
     }
 }
+
+/// An instant as RFC 3339 with milliseconds, in UTC.
+pub fn rfc3339(ms: Ms) -> String {
+    let time = jiff::Timestamp::from_millisecond(i64::try_from(ms).unwrap_or(i64::MAX)).unwrap_or(jiff::Timestamp::MAX);
+    format!("{time:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_print_with_milliseconds_and_never_panic() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(1_795_563_264_007), "2026-11-24T23:34:24.007Z");
+        assert!(rfc3339(Ms::MAX).starts_with("9999-"));
+    }
+}

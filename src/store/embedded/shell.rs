@@ -18,6 +18,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// How long a record is kept after it expired, to be told apart from one that
 /// never was.
 const KEPT_AFTER_EXPIRY: Ms = DAY;
+/// Records that are ended at a time.
+const EXPIRIES: usize = 500;
 /// Rows removed from one table at a time.
 const PURGE_ROWS: u32 = 1_000;
 
@@ -207,11 +209,12 @@ pub fn find_open(
     Ok(open.iter().find(|open| open.subject == Some(subject) && open.expires > now).map(|open| open.id))
 }
 
-fn due(conn: &Connection, before: Ms, limit: usize) -> Result<Vec<(RecordId, u16)>> {
+/// Wakes that are due: expiries (n = 0), or deliveries.
+fn due(conn: &Connection, before: Ms, expiries: bool, limit: usize) -> Result<Vec<(RecordId, u16)>> {
     let rows: Vec<(String, u16)> = conn
-        .prepare_cached("SELECT record, n FROM wake WHERE at <= ? ORDER BY at LIMIT ?")
+        .prepare_cached("SELECT record, n FROM wake WHERE at <= ? AND (n = 0) = ? ORDER BY at LIMIT ?")
         .and_then(|mut statement| {
-            statement.query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+            statement.query_map(params![before, expiries, limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
         .map_err(error)?;
     rows.into_iter()
@@ -222,7 +225,9 @@ fn due(conn: &Connection, before: Ms, limit: usize) -> Result<Vec<(RecordId, u16
 /// Takes the leases of due deliveries and ends records whose time ran out.
 pub fn claim(conn: &Connection, op: &Claim, rules: &Rules, now: Ms) -> Result<Vec<Claimed>> {
     let mut claimed = Vec::new();
-    for (id, n) in due(conn, now, op.limit)? {
+    let mut wakes = due(conn, now, true, EXPIRIES)?;
+    wakes.extend(due(conn, now, false, op.limit)?);
+    for (id, n) in wakes {
         let before = match load(conn, &Target::Record(id)) {
             Ok(slot) => slot,
             // Left for the version that wrote it, and not looked at for a while.
@@ -241,9 +246,8 @@ pub fn claim(conn: &Connection, op: &Claim, rules: &Rules, now: Ms) -> Result<Ve
             continue;
         }
         save(conn, &before, &after, now)?;
-        if let Some(record) =
-            after.record.filter(|record| taken && record.delivery(n).is_some_and(|delivery| !delivery.state.is_final()))
-        {
+        let wanted = |record: &Record| record.delivery(n).is_some_and(|delivery| !delivery.state.is_final());
+        if let Some(record) = after.record.filter(|record| taken && wanted(record)) {
             claimed.push(Claimed { record, n });
         }
     }
@@ -259,7 +263,7 @@ pub fn next_wake(conn: &Connection) -> Result<Option<Ms>> {
 /// At start no process holds a lease: everything unfinished is due at once.
 pub fn drop_leases(conn: &mut Connection, now: Ms) -> Result<()> {
     let tx = conn.transaction().map_err(error)?;
-    for (id, _) in due(&tx, Ms::MAX >> 1, i64::MAX as usize)?.into_iter().filter(|(_, n)| *n > 0) {
+    for (id, _) in due(&tx, Ms::MAX >> 1, false, i64::MAX as usize)? {
         let Some(mut record) = (match load_record(&tx, id) {
             Err(StoreError::Newer) => None,
             other => other?,
