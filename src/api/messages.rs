@@ -10,7 +10,7 @@ use super::verifications::{AskedChannel, Client, client, locale};
 use super::view::Message;
 use super::{Api, error};
 use crate::config::Scope;
-use crate::http::{Body, Caller, IdempotencyKey, Problem, check_text};
+use crate::http::{Body, Caller, IdempotencyKey, Problem, check_text, object};
 use crate::message::{LONGEST_TEXT, MessageRequest};
 use crate::model::{RecordId, RecordKind};
 use crate::verification::Repeatable;
@@ -31,6 +31,7 @@ pub struct Send {
     channel: Option<AskedChannel>,
     /// The language of a call, BCP 47.
     locale: Option<String>,
+    #[serde(default, deserialize_with = "object")]
     client: Option<Client>,
     /// Not submitted later than this, 60 to 3600 seconds.
     ttl_seconds: Option<u64>,

@@ -11,15 +11,15 @@ mod view;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::FromRef;
+use axum::{Extension, Router};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::ServerOptions;
-use crate::http::{ApiKeys, time_limit};
+use crate::http::{ApiKeys, BodyLimit, time_limit};
 use crate::message::Messages;
 use crate::number::Numbers;
 use crate::verification::Verifications;
@@ -82,7 +82,7 @@ pub fn router(api: Api, options: &ServerOptions) -> (Router, utoipa::openapi::Op
     let (router, document) = routes().split_for_parts();
     let limit = Duration::from_secs(options.request_timeout_seconds);
     let router = router
-        .layer(DefaultBodyLimit::max(options.body_limit_bytes))
+        .layer(Extension(BodyLimit(options.body_limit_bytes)))
         .layer(axum::middleware::from_fn_with_state(limit, time_limit))
         .with_state(api);
     (router, document)

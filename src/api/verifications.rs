@@ -13,7 +13,7 @@ use super::{Api, error};
 use crate::admission::Wanted;
 use crate::clock::rfc3339;
 use crate::config::Scope;
-use crate::http::{Body, Caller, IdempotencyKey, Kind, Problem, check_text, check_texts};
+use crate::http::{Body, Caller, IdempotencyKey, Kind, Problem, check_text, check_texts, object};
 use crate::model::{AskedBy, Channel, Locale, RecordId, RecordKind, Status};
 use crate::template::About;
 use crate::verification::{Repeatable, ResendRequest, StartAnswer, StartRequest, Verdict};
@@ -59,6 +59,7 @@ pub struct Start {
     channel: Option<AskedChannel>,
     /// BCP 47, for example `en` or `pt-BR`.
     locale: Option<String>,
+    #[serde(default, deserialize_with = "object")]
     client: Option<Client>,
     asked_by: Option<AskedBy>,
     /// Digits of the code, 6 to 10.
@@ -83,6 +84,7 @@ pub struct Start {
 #[serde(deny_unknown_fields)]
 pub struct Resend {
     channel: Channel,
+    #[serde(default, deserialize_with = "object")]
     client: Option<Client>,
     asked_by: Option<AskedBy>,
 }
@@ -94,6 +96,7 @@ pub struct Check {
     /// What the person typed.
     #[schema(example = "482917")]
     code: String,
+    #[serde(default, deserialize_with = "object")]
     client: Option<Client>,
 }
 

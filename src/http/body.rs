@@ -1,11 +1,16 @@
 //! Request bodies: JSON of a known shape, of bounded size, without characters
 //! that hide something. A refusal names the field and never repeats its value.
 
+use std::marker::PhantomData;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
-use serde::de::DeserializeOwned;
+use futures_util::StreamExt;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Kind, Problem};
@@ -18,21 +23,81 @@ pub struct Body<T> {
     pub bytes: Bytes,
 }
 
+/// The largest body, in bytes; a layer sets it.
+#[derive(Clone, Copy)]
+pub struct BodyLimit(pub usize);
+
+/// What is read beyond the limit and thrown away: a client that is cut off while
+/// it still writes would not see the answer.
+const DRAINED: usize = 32 << 20;
+
+async fn read(request: Request) -> Result<Bytes, Problem> {
+    let BodyLimit(most) = request.extensions().get().copied().unwrap_or(BodyLimit(64 << 10));
+    let mut chunks = request.into_body().into_data_stream();
+    let (mut body, mut length) = (Vec::new(), 0usize);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::new(Kind::MalformedJson, "the body did not arrive whole"))?;
+        length += chunk.len();
+        if length <= most {
+            body.extend_from_slice(&chunk);
+        } else if length > DRAINED {
+            break;
+        }
+    }
+    match length {
+        length if length <= most => Ok(body.into()),
+        _ => Err(Problem::new(Kind::PayloadTooLarge, format!("send at most {most} bytes"))),
+    }
+}
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())) {
             return Err(Problem::new(Kind::UnsupportedMediaType, "send the header Content-Type: application/json"));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Kind::PayloadTooLarge, "send less"),
-            _ => Problem::new(Kind::MalformedJson, "the body did not arrive whole"),
-        })?;
+        let bytes = read(request).await?;
+        // serde would read a list as the fields in their order.
+        if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+            serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| malformed(&error))?;
+            return Err(Problem::field("body", "must be a JSON object"));
+        }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error, &bytes))?;
         json.end().map_err(|error| malformed(&error))?;
         Ok(Body { value, bytes })
+    }
+}
+
+/// Reads a field that is an object of its own: a list is not one.
+pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    d.deserialize_option(ObjectOnly(PhantomData))
+}
+
+struct ObjectOnly<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectOnly<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_none<E>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<Option<T>, D::Error> {
+        d.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
     }
 }
 
@@ -46,9 +111,11 @@ fn malformed(error: &serde_json::Error) -> Problem {
     Problem::new(Kind::MalformedJson, detail)
 }
 
-fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+fn refused(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> Problem {
     let inner = error.inner();
-    if inner.classify() != serde_json::error::Category::Data {
+    // A number where a word is expected counts as bad syntax to serde_json, though the JSON is fine.
+    let is_data = inner.classify() == serde_json::error::Category::Data;
+    if !is_data && serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
         return malformed(inner);
     }
     let text = inner.to_string();

@@ -8,7 +8,7 @@ mod problem;
 mod serve;
 
 pub use auth::{ApiKeys, Caller};
-pub use body::{Body, IdempotencyKey, check_text, check_texts};
+pub use body::{Body, BodyLimit, IdempotencyKey, check_text, check_texts, object};
 pub use layers::{observe, time_limit};
 pub use problem::{Kind, Problem, fallback, method_not_allowed};
 pub use serve::{Served, serve};
