@@ -1,0 +1,26 @@
+//! Tests that drive the real program over sockets, one file per behaviour.
+
+mod gateway;
+
+mod auth;
+mod bad_input;
+mod browser;
+mod carriers;
+mod command_line;
+mod docs;
+mod durability;
+mod idempotency;
+mod journey;
+mod kill;
+mod leaks;
+mod licences;
+mod limits;
+mod messages;
+mod numbers;
+mod rooms;
+mod sandbox;
+mod shutdown;
+mod slow_clients;
+mod spoken;
+mod twins;
+mod voice;
