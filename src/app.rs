@@ -219,6 +219,12 @@ pub fn words(config: &Config) -> Result<(Arc<Templates>, Arc<Prompts>), StartErr
     let templates =
         Templates::load(Templates::builtin(), dir).map_err(|error| StartError::Config(error.to_string()))?;
     let prompts = Prompts::load(dir).map_err(|error| StartError::Config(error.to_string()))?;
+    for (locale, names) in templates.prompt_names() {
+        if let Some(name) = prompts.missing(&locale, names.iter().map(String::as_str)).first() {
+            let fix = format!("recording {locale}/prompts/{name}.ul is missing; see `otp-gateway templates lint`");
+            return Err(StartError::Config(fix));
+        }
+    }
     Ok((Arc::new(templates), Arc::new(prompts)))
 }
 

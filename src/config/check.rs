@@ -85,5 +85,8 @@ fn verification(option: &'static str, options: &VerificationOptions) -> Result<(
     if name.is_empty() || name.chars().count() > 30 || name.chars().any(char::is_control) {
         return Err((option, "app_name must have 1 to 30 characters, none of them control characters".into()));
     }
+    if name.split(|c: char| !c.is_numeric()).any(|run| run.chars().count() >= 4) {
+        return Err((option, "app_name must not hold four figures in a row: an SMS has one code".into()));
+    }
     Ok(())
 }

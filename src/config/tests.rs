@@ -38,6 +38,7 @@ fn what_is_wrong_is_found_with_its_line_and_a_fix() {
         2,
         "not under [[tenants]]",
     );
+    refused("[verification]\napp_name = \"Shop 2026\"\n", 2, "four figures");
     refused("[countries]\nallow = [\"Japan\"]\n", 2, "two-letter country");
     refused("[carriers.a]\nprofil = \"sandbox\"\n", 2, "did you mean profile?");
     refused("[server\n", 1, "");

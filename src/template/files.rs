@@ -79,6 +79,7 @@ mod tests {
         let code = crate::model::Code::new("482917").unwrap();
         let text = templates.text(&Locale::new("pt-BR").unwrap(), &code, "Loja", 10);
         assert_eq!((text.body.reveal().as_str(), text.locale.as_str()), ("482917: Loja", "pt"));
+        assert_eq!(templates.used(&Locale::new("PT-Latn-BR").unwrap()).as_str(), "pt");
         assert_eq!(templates.used(&Locale::new("ja").unwrap()).as_str(), "en");
         assert_eq!(templates.script(&Locale::new("pt").unwrap(), &code, true).locale.as_str(), "en");
     }

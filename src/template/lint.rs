@@ -49,10 +49,9 @@ fn sms(templates: &Templates, locale: &Locale, code: &Code, app: &str) -> Vec<St
             "{locale}/sms.toml: takes {places} of {segment} places with the longest name and code, so it is sent in parts"
         ));
     }
-    let runs = text.reveal().split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= 4).count();
-    if runs != 1 {
-        problems
-            .push(format!("{locale}/sms.toml: holds {runs} runs of four figures or more, only the code may be one"));
+    let mut runs = text.reveal().split(|c: char| !c.is_numeric()).filter(|run| run.chars().count() >= 4);
+    if runs.next() != Some(code.reveal()) || runs.next().is_some() {
+        problems.push(format!("{locale}/sms.toml: the code must be the only run of four figures, and stand apart"));
     }
     problems
 }
@@ -64,6 +63,17 @@ mod tests {
     #[test]
     fn the_compiled_in_words_are_good() {
         assert_eq!(Templates::builtin().lint(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_code_stands_alone() {
+        for words in ["{code}{minutes}", "{code} call 08001234", "{code} ۱۲۳۴"] {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::create_dir(dir.path().join("de")).unwrap();
+            std::fs::write(dir.path().join("de/sms.toml"), format!("verification = \"{words} {{app}}\"")).unwrap();
+            let problems = Templates::load(Templates::builtin(), Some(dir.path())).unwrap().lint();
+            assert!(problems.iter().any(|problem| problem.contains("stand apart")), "{words}: {problems:?}");
+        }
     }
 
     #[test]

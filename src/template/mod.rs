@@ -10,6 +10,7 @@ mod sms;
 mod voice;
 
 use std::collections::BTreeMap;
+use std::iter::successors;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Cause, Code, Country, Locale, Script, Secret};
@@ -69,12 +70,12 @@ impl Templates {
 
     /// The nearest language that has a file: `pt-BR`, then `pt`, then `en`.
     fn nearest<'a, T>(&'a self, locale: &Locale, file: impl Fn(&'a Language) -> Option<&'a T>) -> (Locale, &'a T) {
-        let parent = locale.as_str().split_once('-').and_then(|(language, _)| Locale::new(language));
-        let wanted = [Some(locale.clone()), parent, Some(Locale::english())];
+        let wanted = successors(Some(locale.as_str()), |tag| tag.rsplit_once('-').map(|(parent, _)| parent));
+        // Tags are the same in any case (RFC 5646, 2.1.1).
+        let named = |tag: &str| self.languages.iter().find(|(locale, _)| locale.as_str().eq_ignore_ascii_case(tag));
         wanted
-            .into_iter()
-            .flatten()
-            .find_map(|locale| Some((locale.clone(), file(self.languages.get(&locale)?)?)))
+            .chain(["en"])
+            .find_map(|tag| named(tag).and_then(|(locale, language)| Some((locale.clone(), file(language)?))))
             .expect("every file exists in English: it is compiled in")
     }
 

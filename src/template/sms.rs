@@ -47,6 +47,10 @@ impl SmsFile {
         // The code last: an application's name may look like a placeholder.
         let (before, after) = self.verification.split_once("{code}").unwrap_or((&self.verification, ""));
         let fill = |text: &str| text.replace("{minutes}", &minutes.to_string()).replace("{app}", app);
-        Secret::new(format!("{}{}{}", fill(before), code.reveal(), fill(after)))
+        let (before, after) = (fill(before), fill(after));
+        // Of the exact size: growing would leave a copy of the code behind in memory.
+        let mut text = String::with_capacity(before.len() + code.reveal().len() + after.len());
+        [before.as_str(), code.reveal(), &after].into_iter().for_each(|piece| text.push_str(piece));
+        Secret::new(text)
     }
 }

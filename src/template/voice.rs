@@ -50,9 +50,20 @@ struct Pauses {
 
 impl Checked for VoiceFile {
     fn check(&self) -> Result<(), String> {
-        for (name, words) in &self.prompts {
-            if words.chars().any(char::is_numeric) {
-                return Err(format!("prompts.{name}: figures are for the code; write numbers as words"));
+        let prompts = self.prompts.iter().map(|(name, words)| ("prompts", name, words));
+        let digits = self.digits.iter().map(|(name, words)| ("digits", name, words));
+        for (table, name, words) in prompts.chain(digits) {
+            // 〇 is the Chinese word for zero as well as a figure.
+            if words.chars().any(|c| c.is_numeric() && c != '〇') {
+                return Err(format!("{table}.{name}: figures are for the code; write numbers as words"));
+            }
+            if words.trim().is_empty() {
+                return Err(format!("{table}.{name}: is empty; write what is said"));
+            }
+        }
+        for name in self.prompts.keys() {
+            if name.is_empty() || name.starts_with("digit-") {
+                return Err(format!("prompts.{name}: names the recording of a figure or none; choose another name"));
             }
             if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b)) {
                 return Err(format!("prompts.{name}: a name is of lower-case letters, digits, _ and -"));
@@ -62,6 +73,9 @@ impl Checked for VoiceFile {
             if !self.digits.contains_key(&digit.to_string()) {
                 return Err(format!("digits has no word for {digit}"));
             }
+        }
+        if let Some(other) = self.digits.keys().find(|name| name.len() != 1 || !name.as_bytes()[0].is_ascii_digit()) {
+            return Err(format!("digits.{other}: is no figure; remove it"));
         }
         // A call may end right after the code; everything else must be said.
         for (list, names, may_be_empty) in self.lists() {
@@ -156,6 +170,25 @@ impl VoiceFile {
 mod tests {
     use super::super::Templates;
     use super::*;
+
+    #[test]
+    fn words_that_cannot_be_spoken_are_refused() {
+        let good = include_str!("../../templates/en/voice.toml");
+        for (from, to, key) in [
+            ("\"Goodbye.\"", "\"Bye 4 now.\"", "prompts.goodbye"),
+            ("\"Goodbye.\"", "\" \"", "prompts.goodbye"),
+            ("4 = \"four\"", "4 = \"4\"", "digits.4"),
+            ("4 = \"four\"", "", "digits has no word for 4"),
+            ("4 = \"four\"", "4 = \"four\"\n10 = \"ten\"", "digits.10"),
+            ("goodbye = ", "digit-4 = ", "prompts.digit-4"),
+            ("between = [\"again\"]", "between = []", "call.between"),
+        ] {
+            assert!(good.contains(from), "{from}");
+            let file: VoiceFile = toml::from_str(&good.replace(from, to)).unwrap();
+            let problem = file.check().unwrap_err();
+            assert!(problem.contains(key), "{to}: {problem}");
+        }
+    }
 
     #[test]
     fn only_the_code_part_holds_digits_and_as_often_as_it_says() {

@@ -11,7 +11,7 @@ const SILENCE: u8 = 0xff;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("recording {name}.ul is missing for {locale}; render it with scripts/render-prompts or record it")]
 pub struct ComposeError {
-    /// Its name.
+    /// Its name; `digit-N` whichever figure it is, for an error must not tell a code.
     pub name: String,
     /// Its language.
     pub locale: Locale,
@@ -23,9 +23,10 @@ fn piece<'p>(prompts: &'p Prompts, locale: &Locale, part: &Part) -> Result<Piece
         Part::Prompt { name, .. } => name.clone(),
         Part::Digit(digit) => format!("digit-{digit}"),
     };
+    let shown = |name| if matches!(part, Part::Digit(_)) { "digit-N".into() } else { name };
     match prompts.get(locale, &name) {
         Some(sound) => Ok(Piece::Sound(sound)),
-        None => Err(ComposeError { name, locale: locale.clone() }),
+        None => Err(ComposeError { name: shown(name), locale: locale.clone() }),
     }
 }
 
@@ -91,5 +92,7 @@ mod tests {
         let part = Part::Prompt { name: "nothing".into(), text: String::new() };
         let error = compose(&Prompts::builtin(), &Locale::english(), [&part]).unwrap_err();
         assert!(error.to_string().contains("nothing.ul is missing for en"));
+        let error = compose(&Prompts::builtin(), &Locale::new("ja").unwrap(), [&Part::Digit(7)]).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains('7'), "{error}");
     }
 }

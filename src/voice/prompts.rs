@@ -19,8 +19,10 @@ pub enum PromptsError {
     /// A file or folder cannot be read.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
-    /// A WAV file of another kind.
-    #[error("{0}: a recording is 8 kHz mono mu-law; convert it with `sox IN -r 8000 -c 1 -e mu-law OUT.wav`")]
+    /// Audio of another kind, or none.
+    #[error(
+        "{0}: a recording is raw `.ul` or `.wav`, not empty, 8 kHz mono mu-law; convert it with `sox IN -r 8000 -c 1 -e mu-law OUT.wav`"
+    )]
     Kind(PathBuf),
 }
 
@@ -83,17 +85,25 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, PromptsError> {
     Ok(entries)
 }
 
-/// The samples of a `.ul` or `.wav` file; `None` for other files.
+/// The samples of a `.ul` or `.wav` file; `None` for notes and hidden files. Other
+/// audio is refused: passed over, it would leave the built-in voice in its place.
 fn read(file: &Path) -> Result<Option<Box<[u8]>>, PromptsError> {
     let kind = file.extension().and_then(|extension| extension.to_str());
-    if !matches!(kind, Some("ul" | "wav")) {
-        return Ok(None);
+    match kind {
+        Some("ul" | "wav") => {}
+        Some("mp3" | "ogg" | "opus" | "flac" | "m4a" | "aiff" | "raw" | "ulaw" | "al" | "alaw" | "WAV" | "UL") => {
+            return Err(PromptsError::Kind(file.to_owned()));
+        }
+        _ => return Ok(None),
     }
     let bytes = std::fs::read(file).map_err(|error| PromptsError::File(file.to_owned(), error))?;
-    match kind {
-        Some("wav") => samples(&bytes).map(|s| Some(s.into())).ok_or_else(|| PromptsError::Kind(file.to_owned())),
-        _ => Ok(Some(bytes.into())),
-    }
+    // A WAV file that is only called .ul would be heard as a click and noise.
+    let sound = match kind {
+        Some("wav") => samples(&bytes),
+        _ => Some(&bytes[..]).filter(|bytes| !bytes.starts_with(b"RIFF")),
+    };
+    let sound = sound.filter(|sound| !sound.is_empty());
+    sound.map(|sound| Some(sound.into())).ok_or_else(|| PromptsError::Kind(file.to_owned()))
 }
 
 #[cfg(test)]
@@ -117,8 +127,15 @@ mod tests {
         assert_eq!(prompts.get(&japanese, "again"), Some(&[4, 5][..]));
         assert_eq!(prompts.missing(&japanese, ["again", "code_is"]).len(), 11);
 
-        std::fs::write(english.join("again.wav"), b"RIFF").unwrap();
-        let error = Prompts::load(Some(dir.path())).unwrap_err().to_string();
-        assert!(error.contains("sox"), "{error}");
+        for (name, bytes) in
+            [("again.wav", &b"RIFF"[..]), ("again.ul", b"RIFF"), ("again.ul", b""), ("again.mp3", b"x")]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let english = dir.path().join("en/prompts");
+            std::fs::create_dir_all(&english).unwrap();
+            std::fs::write(english.join(name), bytes).unwrap();
+            let error = Prompts::load(Some(dir.path())).unwrap_err().to_string();
+            assert!(error.contains("sox") && error.contains(name), "{error}");
+        }
     }
 }
