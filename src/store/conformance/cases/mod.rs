@@ -1,0 +1,73 @@
+//! The told cases: each is a small story about one promise, on a store of its
+//! own. Promises that hold until something happens use long times, so that a
+//! slow store is not taken for a wrong one; what has to pass takes 50 to 500 ms.
+
+mod checks;
+mod ends;
+mod facts;
+mod joins;
+mod leases;
+mod limits;
+mod memos;
+mod outcomes;
+mod receipts;
+mod starts;
+mod wide;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::failure::{Failure, Told, run};
+use super::world::World;
+use super::{Harness, Harnesses};
+
+type Story = for<'a> fn(&'a World) -> Pin<Box<dyn Future<Output = Told> + Send + 'a>>;
+
+macro_rules! stories {
+    ($($file:ident: $($name:ident)*;)*) => {
+        &[$($((
+            concat!(stringify!($file), "::", stringify!($name)),
+            (|world| Box::pin($file::$name(world))) as Story,
+        ),)*)*]
+    };
+}
+
+const STORIES: &[(&str, Story)] = stories! {
+    starts: creates_and_leases keeps_what_it_was_given a_refusal_changes_nothing the_fourth_closes_the_oldest
+        what_has_ended_makes_room messages_take_no_room a_closed_one_leaves_what_a_carrier_has unknown_ids_are_told
+        strangers_find_nothing resend_adds_a_delivery;
+    joins: by_subject only_the_same_subject_of_the_same waiting a_join_is_no_start racing_starts_make_one;
+    limits: sms_interval voice_interval channels_have_their_own_interval deliveries all_tenants
+        day_of_many_deliveries day_of_wrong_codes_ends pause_ends the_longest_wait_is_told resends_wait_too
+        passes_when_told racing_starts_stay_within;
+    checks: right_once wrong_ones_count the_last_wrong_one_ends_it superseded_is_not_counted
+        a_resend_keeps_the_code expired_is_told_apart approval_erases_everything approval_stops_what_is_queued
+        racing_right_checks racing_wrong_checks a_message_has_nothing_to_check;
+    memos: start_is_replayed resend_is_replayed check_is_replayed other_body refusals_are_not_kept
+        kept_no_longer racing_starts_make_one racing_wrong_checks_count_once;
+    leases: only_what_is_due not_before_its_end another_takes_it_and_fences renewed_is_kept
+        of_a_dead_owner_is_still_his claims_stay_within_their_limit racing_claims_share release_frees_at_once;
+    outcomes: intents_are_written submitted submitted_and_held failed_then_another failed_then_later
+        failed_for_good unknown_fate nothing_was_made later_than_expiry_fails an_unsettled_intent_is_unknown
+        nothing_begins_after_the_end;
+    receipts: only_forward repeats_are_the_same a_final_state_stays late_ones_for_earlier_attempts
+        unknown_attempts overtaking_delivered overtaking_failure overtaking_ring declined_pauses_starts
+        declined_twice_pauses_once network_is_noted;
+    ends: cancel_hangs_up cancel_twice cancel_leaves_what_is_with_a_carrier expired_are_swept
+        swept_once_due_or_not wakes_are_told;
+    wide: all_or_none give_back_is_exact until_is_exact_enough never_above_the_count
+        spans_and_keys_count_apart racing_takes_stay_within;
+    facts: written_once replaced racing_facts answers_a_ping;
+};
+
+async fn tell(harnesses: Arc<dyn Harnesses>, name: &'static str, story: Story) -> Told {
+    let harness: Arc<dyn Harness> = harnesses.fresh().await;
+    let world = World::new(harness, name).await?;
+    story(&world).await
+}
+
+/// Runs every case, `at_once` of them at a time, and returns what failed.
+pub async fn cases(harnesses: Arc<dyn Harnesses>, at_once: usize) -> Vec<Failure> {
+    let jobs = STORIES.iter().map(|(name, story)| (name.to_string(), tell(harnesses.clone(), name, *story)));
+    run(jobs, at_once).await
+}

@@ -1,0 +1,233 @@
+//! Leases, intents, outcomes and receipts.
+
+use std::sync::Arc;
+
+use super::{Model, What, due, erase, is_over, status};
+use crate::model::{AttemptState, Cause, Channel, DeliveryId, DeliveryState, Digest, Ms, Status};
+use crate::store::conformance::operation::Answer;
+use crate::store::record::HeldUntil;
+use crate::store::{
+    Attempt, Begin, Begun, Claim, Claimed, Delivery, Lease, Moved, Next, Progress, Receive, Received, Record, Release,
+    Renew, Renewed, Settle,
+};
+
+/// A lease that begins now.
+pub fn hold(lease: Lease, now: Ms) -> HeldUntil {
+    HeldUntil { token: lease.token, until: now + lease.ms }
+}
+
+/// How far a state is; nothing comes after 4.
+fn stage(state: DeliveryState) -> u8 {
+    match state {
+        DeliveryState::Queued => 0,
+        DeliveryState::Submitted => 1,
+        DeliveryState::Ringing => 2,
+        DeliveryState::Answered => 3,
+        DeliveryState::Delivered | DeliveryState::Failed | DeliveryState::Canceled => 4,
+    }
+}
+
+fn progress(delivery: &mut Delivery, to: DeliveryState, cause: Option<Cause>, now: Ms) {
+    if stage(to) > stage(delivery.state) {
+        (delivery.state, delivery.cause, delivery.changed) = (to, cause, now);
+        if is_over(to) {
+            (delivery.lease, delivery.due) = (None, None);
+        }
+    }
+}
+
+fn certainty(state: AttemptState) -> u8 {
+    match state {
+        AttemptState::Submitting => 0,
+        AttemptState::Unknown => 1,
+        AttemptState::Submitted => 2,
+        AttemptState::Delivered | AttemptState::Failed => 3,
+    }
+}
+
+fn learn(attempt: &mut Attempt, to: AttemptState, cause: Option<Cause>, now: Ms) {
+    if certainty(to) > certainty(attempt.state) {
+        (attempt.state, attempt.cause, attempt.changed) = (to, cause, now);
+    }
+}
+
+fn nth(attempts: &mut [Attempt], m: u16) -> Option<&mut Attempt> {
+    attempts.iter_mut().zip(1..).find(|(_, number)| *number == m).map(|(attempt, _)| attempt)
+}
+
+impl Model {
+    fn delivery_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
+        self.record_mut(id.record)?.delivery_mut(id.n)
+    }
+
+    fn held(&mut self, id: DeliveryId, token: Digest) -> Option<&mut Delivery> {
+        // Looked at before it is borrowed to be changed: a state is shared until then.
+        self.delivery(id)?.lease.filter(|held| held.token == token)?;
+        self.delivery_mut(id)
+    }
+
+    pub fn claim(&mut self, op: &Claim, now: Ms) -> Answer {
+        let mut claimed = Vec::new();
+        for record in &mut self.records {
+            let expires = record.status == Status::Pending && status(record, now) == Status::Expired;
+            if !expires && !record.deliveries.iter().filter_map(due).any(|due| due <= now) {
+                continue;
+            }
+            let record = Arc::make_mut(record);
+            if expires {
+                record.status = Status::Expired;
+                erase(record);
+                for delivery in record.deliveries.iter_mut().filter(|d| d.state == DeliveryState::Queued) {
+                    progress(delivery, DeliveryState::Failed, Some(Cause::ExpiredUnsent), now);
+                }
+            }
+            let mut taken = Vec::new();
+            for (delivery, n) in record.deliveries.iter_mut().zip(1..) {
+                if due(delivery).is_some_and(|due| due <= now) {
+                    delivery.lease = Some(hold(op.lease, now));
+                    taken.push(n);
+                }
+            }
+            claimed.extend(taken.into_iter().map(|n| Claimed { record: record.clone(), n }));
+        }
+        Answer::Claimed(claimed)
+    }
+
+    pub fn renew(&mut self, op: &Renew, now: Ms) -> Answer {
+        Answer::Renewed(if self.delivery(op.id).is_none_or(|delivery| is_over(delivery.state)) {
+            Renewed::Ended
+        } else if let Some(delivery) = self.held(op.id, op.lease.token) {
+            delivery.lease = Some(hold(op.lease, now));
+            Renewed::Held
+        } else {
+            Renewed::Lost
+        })
+    }
+
+    pub fn begin(&mut self, op: &Begin, now: Ms) -> Answer {
+        let wanted = |record: &Record| status(record, now) == Status::Pending;
+        let ended = !self.record(op.id.record).is_some_and(wanted)
+            || self.delivery(op.id).is_none_or(|delivery| is_over(delivery.state));
+        if ended {
+            return Answer::Begun(Begun::Ended);
+        }
+        let Some(delivery) = self.held(op.id, op.token) else { return Answer::Begun(Begun::Lost) };
+        for attempt in &mut delivery.attempts {
+            if attempt.state == AttemptState::Submitting {
+                (attempt.state, attempt.changed) = (AttemptState::Unknown, now);
+            }
+        }
+        delivery.attempts.push(Attempt {
+            carrier: op.carrier.clone(),
+            state: AttemptState::Submitting,
+            cause: None,
+            reason: op.reason.clone(),
+            started: now,
+            changed: now,
+            reference: None,
+        });
+        Answer::Begun(Begun::Attempt(op.id.attempt(delivery.attempts.len() as u16)))
+    }
+
+    pub fn settle(&mut self, op: &Settle, now: Ms) -> Answer {
+        let id = op.id.delivery;
+        let expires = self.record(id.record).map(|record| record.expires);
+        let (Some(expires), Some(delivery)) = (expires, self.held(id, op.token)) else {
+            return Answer::from(None);
+        };
+        let attempt = nth(&mut delivery.attempts, op.id.m);
+        match &op.moved {
+            Moved::Submitted { reference, keep_lease } => {
+                let mut failed = None;
+                if let Some(attempt) = attempt {
+                    attempt.reference = reference.clone();
+                    learn(attempt, AttemptState::Submitted, None, now);
+                    // A receipt came first, and it is the carrier's last word.
+                    failed = attempt.cause.filter(|_| attempt.state == AttemptState::Failed);
+                }
+                let to = if failed.is_some() { DeliveryState::Failed } else { DeliveryState::Submitted };
+                progress(delivery, to, failed, now);
+                if !keep_lease {
+                    (delivery.lease, delivery.due) = (None, None);
+                }
+            }
+            Moved::Failed(cause, next) => {
+                if let Some(attempt) = attempt {
+                    learn(attempt, AttemptState::Failed, Some(*cause), now);
+                }
+                follow(delivery, *cause, *next, expires, now);
+            }
+            Moved::Unknown(next) => {
+                let cause = Cause::TemporaryCarrierFault;
+                if let Some(attempt) = attempt {
+                    learn(attempt, AttemptState::Unknown, Some(cause), now);
+                }
+                follow(delivery, cause, *next, expires, now);
+            }
+        }
+        Answer::from(self.record(id.record))
+    }
+
+    pub fn receive(&mut self, op: &Receive, now: Ms) -> Answer {
+        let id = op.id.delivery;
+        let Some(delivery) = self.delivery(id) else { return Received::Unknown.into() };
+        let last = delivery.attempts.len();
+        if op.id.m == 0 || usize::from(op.id.m) > last {
+            return Received::Unknown.into();
+        }
+        let before = self.record(id.record).cloned();
+        let delivery = self.delivery_mut(id).expect("seen above");
+        let (attempt_state, state, cause) = match op.progress {
+            Progress::Ringing => (AttemptState::Submitted, DeliveryState::Ringing, None),
+            Progress::Answered => (AttemptState::Submitted, DeliveryState::Answered, None),
+            Progress::Delivered => (AttemptState::Delivered, DeliveryState::Delivered, None),
+            Progress::Failed(cause) => (AttemptState::Failed, DeliveryState::Failed, Some(cause)),
+        };
+        if let Some(attempt) = nth(&mut delivery.attempts, op.id.m) {
+            learn(attempt, attempt_state, cause, now);
+        }
+        let concerns_it = usize::from(op.id.m) == last || state == DeliveryState::Delivered;
+        let workers_to_judge = state == DeliveryState::Failed
+            && delivery.channel == Channel::Sms
+            && delivery.state == DeliveryState::Queued
+            && delivery.lease.is_some();
+        if concerns_it && !workers_to_judge {
+            progress(delivery, state, cause, now);
+        }
+        let record = self.record_mut(id.record).expect("seen above");
+        if let Some(network) = &op.network {
+            record.to.network = network.clone();
+        }
+        let record = record.clone();
+        if before.as_ref() == Some(&record) {
+            return Received::Same.into();
+        }
+        if cause == Some(Cause::DeclinedByPerson) {
+            self.note(&record.tenant, record.to.hash, now, What::Paused(now + op.pause_ms));
+        }
+        Received::Moved(record).into()
+    }
+
+    pub fn release(&mut self, op: &Release, now: Ms) -> Answer {
+        if let Some(delivery) = self.held(op.id, op.token) {
+            (delivery.lease, delivery.due) = (None, Some(now));
+        }
+        Answer::Released
+    }
+}
+
+fn follow(delivery: &mut Delivery, cause: Cause, next: Next, expires: Ms, now: Ms) {
+    match next {
+        Next::Another => {}
+        Next::Later(ms) if now + ms < expires => {
+            (delivery.lease, delivery.due) = (None, Some(now + ms));
+            delivery.retries += 1;
+        }
+        // A call that rang or was answered is judged by its receipts.
+        Next::Later(_) | Next::Never => {
+            if matches!(delivery.state, DeliveryState::Queued | DeliveryState::Submitted) {
+                progress(delivery, DeliveryState::Failed, Some(cause), now);
+            }
+        }
+    }
+}
