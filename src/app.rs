@@ -57,6 +57,7 @@ pub struct Gateway {
     served: Served,
     deliveries: Arc<Deliveries>,
     worker: tokio::task::JoinHandle<()>,
+    phones: Option<Arc<Phones>>,
     grace: Duration,
     // Held for as long as the store is open.
     _lock: std::fs::File,
@@ -124,7 +125,7 @@ impl Gateway {
         let (router, document) =
             api::router(Api { verifications, messages, numbers, keys: api_keys.clone() }, &config.server);
         let pages = pages::router(Pages {
-            phones,
+            phones: phones.clone(),
             prompts,
             carriers: config.carriers.keys().cloned().collect(),
             keys: api_keys,
@@ -143,7 +144,7 @@ impl Gateway {
         let worker = deliveries.start();
         let served = serve(listener, router, &config.server).await.map_err(listen)?;
         let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
-        Ok(Gateway { served, deliveries, worker, grace, _lock: lock })
+        Ok(Gateway { served, deliveries, worker, phones, grace, _lock: lock })
     }
 
     /// Where it listens.
@@ -153,7 +154,16 @@ impl Gateway {
 
     /// Takes no more requests, lets what runs end, hands back leases.
     pub async fn stop(self) {
-        self.served.stop().await;
+        let wake_waiting_pages = async {
+            loop {
+                self.phones.iter().for_each(|phones| phones.changed());
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::select! {
+            () = self.served.stop() => {}
+            () = wake_waiting_pages => {}
+        }
         self.deliveries.stop(self.grace).await;
         // It ends at its next look; nothing is lost if it does not.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.worker).await;

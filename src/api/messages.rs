@@ -1,7 +1,7 @@
 //! `/v1/messages`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use super::verifications::{AskedChannel, Client, client, locale};
 use super::view::Message;
 use super::{Api, error};
 use crate::config::Scope;
-use crate::http::{Body, Caller, IdempotencyKey, Problem, check_text, object};
+use crate::http::{Body, Caller, IdempotencyKey, InPath, Problem, check_text, object};
 use crate::message::{LONGEST_TEXT, MessageRequest};
 use crate::model::{RecordId, RecordKind};
 use crate::verification::Repeatable;
@@ -76,7 +76,7 @@ pub async fn send(
     responses(
         (status = 200, description = "As it is now", body = Message),
         (status = "4XX", description = "A problem document", content_type = "application/problem+json")))]
-pub async fn get(State(api): State<Api>, caller: Caller, Path(id): Path<String>) -> Result<Json<Message>, Problem> {
+pub async fn get(State(api): State<Api>, caller: Caller, InPath(id): InPath<String>) -> Result<Json<Message>, Problem> {
     caller.may(Scope::Deliver)?;
     let id = id.parse().ok().filter(|id: &RecordId| id.kind() == RecordKind::Message).ok_or_else(error::not_found)?;
     let view = api.messages.get(id, caller.tenant()).await.map_err(|e| Problem::store(&e))?;

@@ -1,7 +1,7 @@
 //! `/v1/verifications`.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use super::{Api, error};
 use crate::admission::Wanted;
 use crate::clock::rfc3339;
 use crate::config::Scope;
-use crate::http::{Body, Caller, IdempotencyKey, Kind, Problem, check_text, check_texts, object};
+use crate::http::{Body, Caller, IdempotencyKey, InPath, InQuery, Kind, Problem, check_text, check_texts, object};
 use crate::model::{AskedBy, Channel, Locale, RecordId, RecordKind, Status};
 use crate::template::About;
 use crate::verification::{Repeatable, ResendRequest, StartAnswer, StartRequest, Verdict};
@@ -276,7 +276,7 @@ pub async fn start(
 pub async fn resend(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     IdempotencyKey(key): IdempotencyKey,
     Body { value: body, bytes }: Body<Resend>,
 ) -> Result<(StatusCode, Json<Verification>), Problem> {
@@ -309,7 +309,7 @@ pub async fn resend(
 pub async fn check(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     IdempotencyKey(key): IdempotencyKey,
     Body { value: body, bytes }: Body<Check>,
 ) -> Result<Json<Checked>, Problem> {
@@ -344,7 +344,7 @@ pub async fn check(
 pub async fn get(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Json<Verification>, Problem> {
     caller.may(Scope::Verify)?;
     let room = &api.verifications;
@@ -364,7 +364,7 @@ pub async fn get(
 pub async fn cancel(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Json<Verification>, Problem> {
     caller.may(Scope::Verify)?;
     let room = &api.verifications;
@@ -384,11 +384,10 @@ pub async fn cancel(
 pub async fn help(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
-    query: Result<Query<HelpQuery>, axum::extract::rejection::QueryRejection>,
+    InPath(id): InPath<String>,
+    InQuery(query): InQuery<HelpQuery>,
 ) -> Result<Json<Help>, Problem> {
     caller.may(Scope::Verify)?;
-    let Query(query) = query.map_err(|_| Problem::field("query", "only locale is known here"))?;
     let room = &api.verifications;
     let view = room.get(verification_id(&id)?, caller.tenant()).await.map_err(|e| Problem::store(&e))?;
     let view = view.ok_or_else(error::not_found)?;

@@ -73,7 +73,9 @@ fn demo_config(args: &DemoArgs) -> Result<Config, Failure> {
         config.seal.master_key = demo_master_key(&args.data.join("master.key"))?;
     }
     config.sandbox.enabled = true;
-    config.countries.allow = CountryList::All;
+    if config.countries.allow == CountryList::Only(Vec::new()) {
+        config.countries.allow = CountryList::All;
+    }
     if args.relaxed_limits {
         config.limits.wide = WideLimitOptions::default();
     }
@@ -104,12 +106,15 @@ fn demo_master_key(path: &Path) -> Result<Secret<String>, Failure> {
         Ok(text) => Ok(Secret::new(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = MasterKey::generate();
+            // Whole or not at all: half a key would lock the store for good.
+            let draft = path.with_added_extension("new");
             let mut options = std::fs::File::options();
-            options.write(true).create_new(true);
+            options.write(true).create(true).truncate(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(path).map_err(place)?;
+            let mut file = options.open(&draft).map_err(place)?;
             file.write_all(key.reveal().as_bytes()).and_then(|()| file.sync_all()).map_err(place)?;
+            std::fs::rename(&draft, path).map_err(place)?;
             Ok(key)
         }
         Err(error) => Err(place(error).into()),

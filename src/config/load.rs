@@ -278,14 +278,21 @@ fn apply_variables(table: &mut Table, defaults: &Table, vars: &[(String, String)
             Some(Value::String(_)) => Value::String(text.clone()),
             Some(Value::Integer(_)) => Value::Integer(text.parse().map_err(|_| fail("must be a whole number".into()))?),
             Some(Value::Boolean(_)) => Value::Boolean(text.parse().map_err(|_| fail("must be true or false".into()))?),
-            Some(Value::Array(_)) => {
-                Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect())
-            }
+            Some(Value::Array(default)) => Value::Array(list(text, &default).map_err(fail)?),
             _ => return Err(fail(format!("sets {}, which is no option", path.join(".")))),
         };
         set(table, &path, value);
     }
     Ok(())
+}
+
+/// A list in a variable: items parted by commas; nothing is the empty list.
+fn list(text: &str, default: &[Value]) -> Result<Vec<Value>, String> {
+    let item = |item: &str| match default.first() {
+        Some(Value::Integer(_)) => item.parse().map(Value::Integer).map_err(|_| "must be whole numbers".to_owned()),
+        _ => Ok(Value::String(item.to_owned())),
+    };
+    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(item).collect()
 }
 
 /// Reads the whole; each tenant's options stand over the general ones.

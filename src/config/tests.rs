@@ -67,5 +67,9 @@ fn variables_win_and_secrets_do_not_print() {
     assert!(!format!("{config:?}").contains("very secret"));
     assert!(config.countries.permits(Channel::Voice, Country::new("US").unwrap()));
     assert!(!config.countries.permits(Channel::Sms, Country::new("DE").unwrap()));
+    let lists = [("OTP_LIMITS__WIDE__ADDRESS", ""), ("OTP_LIMITS__NUMBER__DAY_WAITS_MINUTES", "1, 2")];
+    let limits = load_text("", &lists).unwrap().config.limits;
+    assert!(limits.wide.address.is_empty());
+    assert_eq!(limits.number.day_waits_minutes, [1, 2]);
     assert!(load_text("", &[("OTP_SERVER__LISTENS", "x")]).is_err());
 }

@@ -266,7 +266,13 @@ impl Deliveries {
         progress: Progress,
         network: Option<crate::model::Network>,
     ) -> Result<(), StoreError> {
-        let pause_ms = self.parts.wordings.values().map(|wording| wording.pause_ms).max().unwrap_or(0);
+        let pause_ms = match progress {
+            Progress::Failed(Cause::DeclinedByPerson) => {
+                let record = self.parts.store.numbers.read(id.delivery.record).await?;
+                record.and_then(|record| self.wording(&record).map(|wording| wording.pause_ms)).unwrap_or(0)
+            }
+            _ => 0,
+        };
         match self.parts.store.numbers.receive(Receive { id, progress, network, pause_ms }).await? {
             Received::Moved(record) => self.count(&record, id.delivery.n),
             Received::Same => {}

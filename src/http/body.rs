@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use futures_util::StreamExt;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -58,9 +58,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             return Err(Problem::new(Kind::UnsupportedMediaType, "send the header Content-Type: application/json"));
         }
         let bytes = read(request).await?;
+        if std::str::from_utf8(&bytes).is_err() {
+            return Err(Problem::new(Kind::MalformedJson, "the body is not UTF-8"));
+        }
         // serde would read a list as the fields in their order.
         if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-            serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| malformed(&error))?;
+            serde_json::from_slice::<Value>(&bytes).map_err(|error| malformed(&error))?;
             return Err(Problem::field("body", "must be a JSON object"));
         }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
@@ -115,13 +118,13 @@ fn refused(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) 
     let inner = error.inner();
     // A number where a word is expected counts as bad syntax to serde_json, though the JSON is fine.
     let is_data = inner.classify() == serde_json::error::Category::Data;
-    if !is_data && serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
+    if !is_data && serde_json::from_slice::<Value>(bytes).is_err() {
         return malformed(inner);
     }
     let text = inner.to_string();
-    let text = text.split(" at line ").next().unwrap_or_default();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
     // "invalid type: string \"…\", expected …" repeats the value: only what is expected is told.
-    let detail = match text.find("expected ") {
+    let detail = match text.rfind("expected ") {
         Some(at) if !text.starts_with("unknown field") => text[at..].to_owned(),
         _ if text.starts_with("unknown field")
             || text.starts_with("missing field")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
@@ -17,9 +17,12 @@ use crate::telemetry::Metrics;
 pub async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = request_id();
+    // Anybody may send any word as a method: only known ones become a label.
+    let is_known =
+        matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE);
     let endpoint = match request.extensions().get::<MatchedPath>() {
-        Some(path) => format!("{} {}", request.method(), path.as_str()),
-        None => "unknown".to_owned(),
+        Some(path) if is_known => format!("{} {}", request.method(), path.as_str()),
+        _ => "unknown".to_owned(),
     };
     let span = tracing::info_span!("request", id = %id);
     let mut response = next.run(request).instrument(span.clone()).await;

@@ -52,9 +52,12 @@ async fn accept(
 ) {
     let running = GracefulShutdown::new();
     loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let permit = connections.clone().acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
             _ = stopping.wait_for(|stop| *stop) => break,
         };
         let stream = match accepted {

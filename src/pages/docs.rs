@@ -2,14 +2,13 @@
 //! files are compiled in: no network is needed.
 
 use axum::Router;
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::http::{Kind, Problem, fallback};
+use crate::http::{InPath, Kind, Problem, fallback};
 
 pub fn router(document: OpenApi) -> Router {
     // The page's own default would ask a validator on the internet about the document.
@@ -24,7 +23,7 @@ async fn home() -> Html<&'static str> {
     Html(include_str!("assets/home.html"))
 }
 
-async fn problem(Path(name): Path<String>) -> Result<Response, Problem> {
+async fn problem(InPath(name): InPath<String>) -> Result<Response, Problem> {
     let Some(kind) = Kind::ALL.iter().find(|kind| kind.as_str() == name) else { return Err(fallback().await) };
     let text = format!("{}\n\n{}. HTTP status {}.\n", kind.as_str(), kind.title(), kind.status());
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())

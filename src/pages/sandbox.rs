@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,7 +17,7 @@ use crate::carrier::Phase;
 use crate::carrier::sandbox::{Action, By, CallError, CallOutcome, Item, Outcome, Phones, Say, known};
 use crate::clock::rfc3339;
 use crate::config::Scope;
-use crate::http::{ApiKeys, Body, Caller, Kind, Problem, check_text};
+use crate::http::{ApiKeys, Body, Caller, InPath, InQuery, Kind, Problem, check_text};
 use crate::model::{Channel, Locale, Part};
 use crate::voice::{self, Prompts};
 
@@ -61,7 +61,7 @@ async fn page() -> Response {
     (headers, include_str!("assets/sandbox.html")).into_response()
 }
 
-async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
+async fn asset(InPath(file): InPath<String>) -> Result<Response, Problem> {
     let (kind, body) = match file.as_str() {
         "sandbox.css" => ("text/css; charset=utf-8", include_str!("assets/sandbox.css")),
         "sandbox.js" => ("text/javascript; charset=utf-8", include_str!("assets/sandbox.js")),
@@ -104,18 +104,21 @@ struct ListQuery {
 async fn messages(
     State(sandbox): State<Sandbox>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    InQuery(query): InQuery<ListQuery>,
 ) -> Result<Json<Vec<Entry>>, Problem> {
     caller.may(Scope::Support)?;
     let limit = match query.limit.as_deref() {
         None | Some("") => 1_000,
         Some(text) => {
-            let number: i64 =
-                text.parse().map_err(|_| Problem::field("limit", "must be a whole number, 1 to 10000"))?;
-            number.clamp(1, 10_000) as usize
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(Problem::field("limit", "must be a whole number, 1 to 10000"));
+            }
+            // What is too large to be read is too large anyway.
+            text.parse().unwrap_or(if text == digits { i64::MAX } else { i64::MIN }).clamp(1, 10_000) as usize
         }
     };
-    let to = query.to.as_deref().map(with_plus);
+    let to = query.to.as_deref().filter(|to| !to.is_empty()).map(with_plus);
     Ok(Json(sandbox.phones.items(limit, to.as_deref()).iter().map(|item| entry(item)).collect()))
 }
 
@@ -133,7 +136,7 @@ struct WaitQuery {
 async fn phones_now(
     State(sandbox): State<Sandbox>,
     caller: Caller,
-    Query(query): Query<WaitQuery>,
+    InQuery(query): InQuery<WaitQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Scope::Support)?;
     let mut revision = sandbox.phones.revision();
@@ -201,10 +204,12 @@ fn ranged(wav: Vec<u8>, headers: &HeaderMap) -> Response {
         [(header::CONTENT_TYPE, "audio/wav"), (header::CACHE_CONTROL, "no-store"), (header::ACCEPT_RANGES, "bytes")];
     let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).and_then(|text| {
         let (from, to) = text.strip_prefix("bytes=")?.split_once('-')?;
-        match (from.parse::<usize>().ok(), to.parse::<usize>().ok()) {
-            (Some(from), to) if from < total => Some((from, to.unwrap_or(total - 1).min(total - 1))),
-            (None, Some(last)) if last > 0 => Some((total.saturating_sub(last), total - 1)),
-            _ => None,
+        match (from, to) {
+            ("", last) => {
+                last.parse().ok().filter(|last| *last > 0).map(|last| (total.saturating_sub(last), total - 1))
+            }
+            (from, "") => from.parse().ok().map(|from: usize| (from, total - 1)),
+            (from, to) => Some((from.parse().ok()?, to.parse::<usize>().ok()?.min(total - 1))),
         }
     });
     match range {
@@ -219,7 +224,7 @@ fn ranged(wav: Vec<u8>, headers: &HeaderMap) -> Response {
 async fn audio(
     State(sandbox): State<Sandbox>,
     caller: Caller,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Support)?;
@@ -231,7 +236,7 @@ async fn audio(
 async fn audio_of_say(
     State(sandbox): State<Sandbox>,
     caller: Caller,
-    Path((id, n)): Path<(String, usize)>,
+    InPath((id, n)): InPath<(String, usize)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Support)?;
@@ -252,7 +257,7 @@ struct Act {
 async fn act(
     State(sandbox): State<Sandbox>,
     caller: Caller,
-    Path((id, action)): Path<(String, String)>,
+    InPath((id, action)): InPath<(String, String)>,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Scope::Support)?;
@@ -322,10 +327,14 @@ struct ClearQuery {
 async fn clear_outcomes(
     State(sandbox): State<Sandbox>,
     caller: Caller,
-    Query(query): Query<ClearQuery>,
+    InQuery(query): InQuery<ClearQuery>,
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Support)?;
-    sandbox.phones.clear_outcomes(query.to.as_deref().map(with_plus)).await.map_err(unwritten)?;
+    sandbox
+        .phones
+        .clear_outcomes(query.to.as_deref().filter(|to| !to.is_empty()).map(with_plus))
+        .await
+        .map_err(unwritten)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -83,13 +83,6 @@ impl Verifications {
             Status::Pending => {}
             ended => return Err(SendError::Ended(ended)),
         }
-        // The number's own limits first, without using them: a click too early
-        // must not cost the wide ones a round.
-        let limits = options.limits.number.limits();
-        if let Some(refusal) = view.usage.refusal(&limits, request.channel, false, view.now) {
-            self.metrics.refusal(refusal.limit);
-            return Err(SendError::Limit(refusal, view.now));
-        }
         let admitted = self.admit_again(tenant, &view.record, &request).await?;
         let new_code = (options.verification.on_resend == OnResend::New).then(|| self.new_code(&view.record));
         let lease = self.deliveries.lease();
@@ -98,7 +91,7 @@ impl Verifications {
             tenant: tenant.clone(),
             channel: admitted.channel,
             asked_by: request.asked_by,
-            limits,
+            limits: options.limits.number.limits(),
             lease,
             new_code,
             memo,

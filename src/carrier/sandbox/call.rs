@@ -98,16 +98,41 @@ impl LiveCall {
     }
 }
 
-/// Starts to ring; the call then lives in a task of its own.
-pub fn ring(phones: Arc<Phones>, id: String, attempt: AttemptId, locale: Locale, outcome: Outcome, ring_ms: Ms) {
+/// Makes a live call, which can be acted on already and rings when told to.
+pub fn place(
+    phones: Arc<Phones>,
+    id: String,
+    attempt: AttemptId,
+    locale: Locale,
+    outcome: Outcome,
+    ring_ms: Ms,
+) -> Placed {
     let (actions, requests) = mpsc::channel(8);
     let rings_until = phones.clock.now() + ring_ms;
     let view = CallView { phase: Phase::Ringing, rings_until, said: Vec::new(), say: None };
     let live = Arc::new(LiveCall { attempt, view: Mutex::new(view), actions });
     phones.calls.lock().expect("no panic while held").insert(id.clone(), live.clone());
-    phones.changed();
-    let line = Running { phones, id, live, locale, outcome };
-    tokio::spawn(line.run(requests, ring_ms));
+    Placed { line: Running { phones, id, live, locale, outcome }, requests, ring_ms }
+}
+
+/// A call that is live and does not ring yet.
+pub struct Placed {
+    line: Running,
+    requests: mpsc::Receiver<Request>,
+    ring_ms: Ms,
+}
+
+impl Placed {
+    /// It rings; from now on it lives in a task of its own.
+    pub fn ring(self) {
+        self.line.phones.changed();
+        tokio::spawn(self.line.run(self.requests, self.ring_ms));
+    }
+
+    /// It never rings.
+    pub fn drop_unheard(self) {
+        self.line.phones.calls.lock().expect("no panic while held").remove(&self.line.id);
+    }
 }
 
 struct Running {

@@ -89,7 +89,7 @@ pub enum Line {
     },
     /// An outcome was set.
     Outcome(Outcome),
-    /// The outcomes of one number, or of all numbers, were forgotten.
+    /// The outcomes of one number, or all of them, were forgotten.
     Cleared(Option<String>),
 }
 
@@ -147,7 +147,7 @@ impl List {
                     outcomes.retain(|row| !row.same_place(outcome));
                     outcomes.push(outcome.clone());
                 }
-                Line::Cleared(to) => outcomes.retain(|row| row.to != *to),
+                Line::Cleared(to) => outcomes.retain(|row| to.is_some() && row.to != *to),
                 Line::Ended { .. } => {}
             }
             held.take(line);

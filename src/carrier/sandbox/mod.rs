@@ -115,9 +115,9 @@ impl Phones {
         self.list.append(list::Line::Outcome(outcome)).await
     }
 
-    /// Forgets the outcomes of one number, or (`None`) of every number.
+    /// Forgets the outcomes of one number, or (`None`) all of them.
     pub async fn clear_outcomes(&self, to: Option<String>) -> std::io::Result<()> {
-        self.behaviours.lock().expect("no panic while held").retain(|row| row.to != to);
+        self.behaviours.lock().expect("no panic while held").retain(|row| to.is_some() && row.to != to);
         self.list.append(list::Line::Cleared(to)).await
     }
 
@@ -131,7 +131,8 @@ impl Phones {
         calls.values().find(|call| call.attempt() == attempt).cloned()
     }
 
-    fn changed(&self) {
+    /// Wakes whoever waits for news.
+    pub fn changed(&self) {
         self.revision.send_modify(|revision| *revision += 1);
     }
 
@@ -273,10 +274,13 @@ impl SandboxCarrier {
         let body = crate::voice::spoken(script.whole());
         let item = self.item(attempt, to, Channel::Voice, body, Some(&script));
         let id = item.id.clone();
+        // Live before it is listed: whoever sees it may answer at once.
+        let line = call::place(self.phones.clone(), id.clone(), attempt, script.locale, outcome, ring_ms);
         if self.phones.list.append(list::Line::Item(item)).await.is_err() {
+            line.drop_unheard();
             return Answer::Refused(Cause::TemporaryCarrierFault, None);
         }
-        call::ring(self.phones.clone(), id.clone(), attempt, script.locale, outcome, ring_ms);
+        line.ring();
         Answer::Accepted(Some(id))
     }
 }

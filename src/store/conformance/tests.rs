@@ -65,7 +65,7 @@ impl Harnesses for Many {
 /// written, not that the disk keeps it.
 pub fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
-    let base = if false && memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     tempfile::tempdir_in::<PathBuf>(base).expect("a folder for tests")
 }
 
@@ -95,7 +95,7 @@ async fn a_thousand_histories_are_explained() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cases_and_histories_hold_in_real_time() {
     let began = Instant::now();
-    none(&super::run_all(embedded(Rules::default(), false), 1000..1300, 30).await);
+    none(&super::run_all(embedded(Rules::default(), false), 0..30, 30).await);
     println!("cases and 30 histories, real time: {:?}", began.elapsed());
 }
 
