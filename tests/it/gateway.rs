@@ -104,12 +104,29 @@ impl Setup {
         self
     }
 
+    /// A configuration file over the demo's own options.
+    pub fn config(self, text: &str) -> Self {
+        let path = self.data.path().join("own.toml");
+        std::fs::write(&path, text).unwrap();
+        self.argument("--config").argument(path.to_str().unwrap())
+    }
+
+    /// On the folder of an earlier gateway, which has ended.
+    pub fn on_the_data_of(mut self, earlier: &Gateway) -> Self {
+        self.data = earlier.data.clone();
+        self
+    }
+
     /// Runs it under Debian's faketime: `+0 x20` makes clock and timers 20 times as fast.
+    /// The limits on slow requests are lifted: they would end this test's own.
     pub fn faketime(self, spec: &str) -> Self {
         let folders = std::fs::read_dir("/usr/lib").expect("a Unix system").flatten();
         let library = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
         let library = library.expect("the tests need Debian's package faketime; ./test installs it");
-        self.option("LD_PRELOAD", library.to_str().unwrap()).option("FAKETIME", spec)
+        self.option("LD_PRELOAD", library.to_str().unwrap())
+            .option("FAKETIME", spec)
+            .option("OTP_SERVER__HEADER_TIMEOUT_SECONDS", "3600")
+            .option("OTP_SERVER__REQUEST_TIMEOUT_SECONDS", "3600")
     }
 
     pub fn start(self) -> Gateway {
@@ -227,7 +244,18 @@ impl Gateway {
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
+        self.request_without_key(method, path).bearer_auth(&self.key)
+    }
+
+    pub fn request_without_key(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// An answer as bytes, for what is not JSON or must be compared exactly.
+    pub async fn fetch(&self, request: reqwest::RequestBuilder) -> (u16, reqwest::header::HeaderMap, Vec<u8>) {
+        let response = request.send().await.expect("the gateway answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        (status, headers, response.bytes().await.expect("the answer arrives whole").to_vec())
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
@@ -248,6 +276,11 @@ impl Gateway {
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// The same with the API key of another tenant.
+    pub async fn post_as(&self, api_key: &str, path: &str, body: &Value) -> Answer {
+        self.send(self.request_without_key(Method::POST, path).bearer_auth(api_key).json(body)).await
     }
 
     pub async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Answer {
@@ -300,6 +333,28 @@ impl Gateway {
         .await
     }
 
+    /// Asks for a call and waits until it rings; its id on the sandbox phone.
+    pub async fn ring(&self, id: &str, to: &str) -> String {
+        let n = self.resend(id, "voice").await.expect(202)["deliveries"].as_array().expect("a list").len();
+        self.delivery(id, n, "ringing").await;
+        let items = self.arrived(to).await;
+        let call = items.iter().rfind(|item| item["channel"] == "voice").expect("what rings is listed");
+        call["id"].as_str().expect("an item has an id").to_owned()
+    }
+
+    /// Does something to a call on the sandbox phone.
+    pub async fn act(&self, call: &str, action: &str, body: Value) -> Answer {
+        self.post(&format!("/sandbox/calls/{call}/{action}"), body).await
+    }
+
+    /// One item as the sandbox page shows it, with its carrier and the state of its call.
+    pub async fn shown(&self, item: &str) -> Value {
+        let page = self.get("/sandbox/phones").await.expect(200);
+        let phones = page["phones"].as_array().expect("a list").iter();
+        let mut items = phones.flat_map(|phone| phone["items"].as_array().expect("a list"));
+        items.find(|shown| shown["id"] == item).expect("the item is shown").clone()
+    }
+
     /// The code in the first message to a number.
     pub async fn code(&self, to: &str) -> String {
         let code = code_in(self.nth(to, 1).await["body"].as_str().unwrap());
@@ -321,7 +376,7 @@ impl Drop for Gateway {
         }
         let printed = self.printed();
         for secret in self.secrets.lock().unwrap().iter().filter(|secret| secret.len() >= 6) {
-            assert!(!printed.contains(secret.as_str()), "the program printed a number or code");
+            assert!(!tells(&printed, secret), "the program printed a number, a code or a key");
         }
         assert!(!printed.contains("panicked"), "a task panicked:\n{printed}");
     }
@@ -332,13 +387,72 @@ pub fn program() -> &'static str {
     env!("CARGO_BIN_EXE_otp-gateway")
 }
 
-fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
+/// What a command of the program printed, and its exit code.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs a command of the program to its end.
+pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let mut child = Command::new(program())
+        .args(arguments)
+        .env_remove("OTP_API_KEY")
+        .env_remove("OTP_URL")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built for this test");
+    let [out, err] = [(); 2].map(|()| Arc::new(Mutex::new(String::new())));
+    let readers =
+        [collect(child.stdout.take().unwrap(), out.clone()), collect(child.stderr.take().unwrap(), err.clone())];
+    let ended = until(Duration::from_secs(30), "the end of a command", || {
+        let ended = child.try_wait().unwrap();
+        async move { ended }
+    })
+    .await;
+    for reader in readers {
+        reader.join().expect("reading does not panic");
+    }
+    let text = |of: Arc<Mutex<String>>| of.lock().unwrap().clone();
+    Ran { code: ended.code(), out: text(out), err: text(err) }
+}
+
+fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(n @ 1..) = from.read(&mut buffer) {
             into.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..n]));
         }
+    })
+}
+
+/// Configuration lines: tenants with a key each, and that key's scopes.
+pub fn tenants(keys: &[(&str, &str, &[&str])]) -> String {
+    let lines = keys.iter().map(|(tenant, key, scopes)| {
+        let hash = otp_gateway::seal::ApiKeyHash::of(key);
+        format!(
+            "[[tenants]]\nname = \"{tenant}\"\n\
+             [[keys]]\ntenant = \"{tenant}\"\nowner = \"{tenant}\"\nscopes = {scopes:?}\nhash = \"{hash}\"\n"
+        )
     });
+    lines.collect()
+}
+
+/// Whether a text tells a secret. Few figures must stand alone, so that fractions of
+/// a second and ids do not count.
+pub fn tells(text: &str, secret: &str) -> bool {
+    let is_short = secret.len() < 9 && secret.bytes().all(|b| b.is_ascii_digit());
+    let alone = |at: usize| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + secret.len()..].chars().next();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '.') && !after.is_some_and(char::is_alphanumeric)
+    };
+    text.match_indices(secret).any(|(at, _)| !is_short || alone(at))
 }
 
 /// The only run of 4 to 10 figures in a text.

@@ -1,162 +1,245 @@
-//! The sandbox phone's list: exactly the outside interface, and it survives.
+//! The sandbox phone: its list, its audio, its page, and what of it outlives the process.
 
-use serde_json::json;
+use std::collections::BTreeSet;
 
-use crate::gateway::{Gateway, codes_spoken};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::gateway::{Gateway, code_in, codes_spoken};
+
+impl Gateway {
+    /// The newest items, oldest first.
+    async fn listed(&self, query: &str) -> Vec<Value> {
+        let list = self.get(&format!("/sandbox/messages{query}")).await.expect(200);
+        list.as_array().unwrap().clone()
+    }
+
+    async fn audio(&self, url: &str, range: Option<&str>) -> (u16, reqwest::header::HeaderMap, Vec<u8>) {
+        let request = self.request(Method::GET, url);
+        self.fetch(range.into_iter().fold(request, |request, range| request.header("Range", range))).await
+    }
+}
+
+/// A whole WAV file: both lengths in it are true, and it holds sound.
+#[track_caller]
+fn assert_wav(wav: &[u8]) {
+    let u32_at = |at: usize| u32::from_le_bytes(wav[at..at + 4].try_into().unwrap()) as usize;
+    assert!(wav.len() > 8_000 && wav.starts_with(b"RIFF") && &wav[8..16] == b"WAVEfmt ", "{}", wav.len());
+    assert_eq!(u32_at(4), wav.len() - 8);
+    let data = wav.windows(4).position(|four| four == b"data").expect("a data chunk");
+    // A chunk of odd length is followed by one byte that does not count.
+    assert_eq!(u32_at(data + 4).next_multiple_of(2), wav.len() - data - 8);
+}
+
+/// Figures parted by `, `, repeated with words between and after them, and no other figures.
+#[track_caller]
+fn assert_grammar(spoken: &str, code: &str) {
+    let figures = code.chars().map(String::from).collect::<Vec<_>>().join(", ");
+    let words: Vec<&str> = spoken.split(&figures).collect();
+    assert!(words.len() >= 3, "the code is repeated: {spoken}");
+    for part in words {
+        assert!(part.chars().any(char::is_alphabetic) && !part.chars().any(|c| c.is_ascii_digit()), "{spoken}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_list_has_its_shape_its_order_and_its_limits() {
+async fn the_list_has_the_shape_that_others_rely_on() {
     let gateway = Gateway::demo();
-    let numbers: Vec<_> = (0..3).map(|_| gateway.number()).collect();
+    let (to, other) = (gateway.number(), gateway.number());
+    let id = gateway.start(&to).await;
+    gateway.nth(&to, 1).await;
+    let call = gateway.ring(&id, &to).await;
+    gateway.start(&other).await;
+    gateway.nth(&other, 1).await;
+
+    let items = gateway.listed("").await;
+    assert_eq!(items.len(), 3);
+    for item in &items {
+        let names: Vec<&str> = item.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(
+            BTreeSet::from_iter(names),
+            BTreeSet::from(["id", "to", "channel", "body", "spoken", "audio_url", "at"])
+        );
+        item["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    }
+    let [sms, voice, last] = &items[..] else { unreachable!() };
+    assert_eq!(
+        (&sms["to"], &sms["channel"], &sms["spoken"], &sms["audio_url"]),
+        (&json!(to), &json!("sms"), &Value::Null, &Value::Null)
+    );
+    assert_eq!((&voice["id"], &voice["to"], &voice["channel"]), (&json!(call), &json!(to), &json!("voice")));
+    assert_eq!(voice["body"], voice["spoken"], "listed from the first ring, with the whole script");
+    assert!(voice["audio_url"].as_str().unwrap().starts_with('/'));
+    assert_eq!(last["to"], json!(other));
+    assert_grammar(voice["spoken"].as_str().unwrap(), &code_in(sms["body"].as_str().unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_is_cut_and_filtered() {
+    let gateway = Gateway::demo();
+    let numbers: Vec<String> = (0..4).map(|_| gateway.number()).collect();
     for to in &numbers {
         gateway.start(to).await;
         gateway.nth(to, 1).await;
     }
-    gateway.post("/v1/verifications", json!({ "to": numbers[0], "channel": "voice" })).await.expect(201);
-    gateway.nth(&numbers[0], 2).await;
-
-    let list = gateway.get("/sandbox/messages").await.expect(200);
-    let list = list.as_array().unwrap();
-    let order: Vec<_> = list.iter().map(|entry| entry["to"].as_str().unwrap()).collect();
-    assert_eq!(order, [&numbers[0], &numbers[1], &numbers[2], &numbers[0]]);
-    for entry in list {
-        let mut fields: Vec<_> = entry.as_object().unwrap().keys().map(String::as_str).collect();
-        fields.sort();
-        assert_eq!(fields, ["at", "audio_url", "body", "channel", "id", "spoken", "to"]);
+    let told =
+        |items: &[Value]| -> Vec<String> { items.iter().map(|item| item["to"].as_str().unwrap().into()).collect() };
+    assert_eq!(told(&gateway.listed("").await), numbers);
+    assert_eq!(told(&gateway.listed("?limit=2").await), numbers[2..], "the newest, oldest first");
+    for query in ["?limit=0", "?limit=-5", "?limit=1"] {
+        assert_eq!(told(&gateway.listed(query).await), numbers[3..], "{query}");
     }
-    assert_eq!((&list[0]["spoken"], &list[0]["audio_url"]), (&json!(null), &json!(null)));
-    assert_eq!(list[3]["spoken"], list[3]["body"]);
-    assert!(list[3]["audio_url"].as_str().unwrap().starts_with('/'));
-
-    let newest = gateway.get("/sandbox/messages?limit=2").await.expect(200);
-    assert_eq!(newest.as_array().unwrap()[..], list[2..]);
-    assert_eq!(gateway.get("/sandbox/messages?limit=0").await.expect(200).as_array().unwrap().len(), 1);
-    assert_eq!(gateway.get("/sandbox/messages?limit=99999").await.expect(200).as_array().unwrap().len(), 4);
-    assert_eq!(gateway.get("/sandbox/messages?limit=x").await.problem(), "invalid_field");
-    assert_eq!(gateway.arrived(&numbers[0]).await.len(), 2);
-    assert_eq!(gateway.arrived("+10000000000").await.len(), 0);
-
-    let shown = gateway.get("/sandbox/phones").await.expect(200);
-    assert_eq!(shown["phones"][0]["to"], *numbers[0], "the newest activity first");
+    for query in ["?limit=99999", "?limit=", "?limit=10000", "?to=", "?limit=99999999999999999999"] {
+        assert_eq!(told(&gateway.listed(query).await), numbers, "{query}");
+    }
+    let digits = &numbers[1][1..];
+    for query in [format!("?to=%2B{digits}"), format!("?to=+{digits}"), format!("?limit=1&to={digits}")] {
+        assert_eq!(told(&gateway.listed(&query).await), [&*numbers[1]], "{query}");
+    }
+    assert_eq!(gateway.listed(&format!("?to=%2B{digits}0")).await, [] as [Value; 0]);
+    let anyone = gateway.request_without_key(Method::GET, "/sandbox/messages");
+    assert_eq!(gateway.send(anyone).await.problem(), "unauthorized");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_call_says_parts_its_codes_by_words_and_an_sms_holds_one_code() {
+async fn fifty_texts_and_calls_keep_to_the_grammar() {
     let gateway = Gateway::demo();
-    for _ in 0..20 {
-        let to = gateway.number();
-        gateway.start(&to).await;
-        gateway.code(&to).await; // fails if there are two runs of four figures
-        let body = json!({ "to": to, "channel": "voice", "code_length": 10 });
-        gateway.post("/v1/verifications", body).await.expect(201);
-        let spoken = gateway.nth(&to, 2).await["spoken"].as_str().unwrap().to_owned();
-        let codes = codes_spoken(&spoken);
-        assert_eq!(codes.len(), 3, "{spoken}");
-        assert!(codes.iter().all(|code| code.len() == 10 && *code == codes[0]), "{spoken}");
-        let parted: String = codes[0].chars().map(String::from).collect::<Vec<_>>().join(", ");
-        assert_eq!(spoken.matches(&parted).count(), 3, "{spoken}");
-    }
+    gateway.outcome(json!({ "channel": "voice", "outcome": "busy" })).await;
+    let codes = (0..50).map(|n| {
+        let (gateway, to) = (&gateway, gateway.number());
+        async move {
+            let body = json!({ "to": to, "code_length": 6 + n % 5 });
+            let id = gateway.post("/v1/verifications", body).await.id();
+            let text = gateway.nth(&to, 1).await;
+            let code = code_in(text["body"].as_str().unwrap());
+            assert_eq!(code.len(), 6 + n % 5);
+            gateway.resend(&id, "voice").await.expect(202);
+            let call = gateway.nth(&to, 2).await;
+            assert_grammar(call["spoken"].as_str().unwrap(), &code);
+            assert!(codes_spoken(call["spoken"].as_str().unwrap()).iter().all(|spoken| *spoken == code));
+            code
+        }
+    });
+    let codes = futures_util::future::join_all(codes).await;
+    assert_eq!(BTreeSet::from_iter(&codes).len(), 50, "no code comes twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_it_holds_survives_a_kill() {
+async fn a_calls_audio_can_be_played_in_parts_and_later() {
     let gateway = Gateway::demo();
     let to = gateway.number();
-    gateway.outcome(json!({ "to": to, "channel": "voice", "outcome": "declined", "delay_ms": 50 })).await;
     let id = gateway.start(&to).await;
-    gateway.nth(&to, 1).await;
+    let call = gateway.ring(&id, &to).await;
+    let url = gateway.nth(&to, 2).await["audio_url"].as_str().unwrap().to_owned();
+    let (status, headers, wav) = gateway.audio(&url, None).await;
+    assert_eq!((status, &headers["content-type"]), (200, &reqwest::header::HeaderValue::from_static("audio/wav")));
+    assert_eq!(headers["accept-ranges"], "bytes");
+    assert_wav(&wav);
+
+    let total = wav.len();
+    for (range, from, to) in [
+        ("bytes=0-43", 0, 44),
+        ("bytes=44-", 44, total),
+        ("bytes=-100", total - 100, total),
+        ("bytes=100-99999999", 100, total),
+        ("bytes=-99999999", 0, total),
+    ] {
+        let (status, headers, part) = gateway.audio(&url, Some(range)).await;
+        assert_eq!((status, &*part), (206, &wav[from..to]), "{range}");
+        assert_eq!(headers["content-range"], format!("bytes {from}-{}/{total}", to - 1), "{range}");
+    }
+    for range in
+        ["bytes=99999999-", "bytes=5-2", "bytes=", "bytes=-", "bytes=a-b", "bytes=0-b", "bytes=-0", "pages=1-2", "é"]
+    {
+        let (status, _, whole) = gateway.audio(&url, Some(range)).await;
+        assert!(status == 416 || (status == 200 && whole == wav), "{range}: {status}");
+    }
+
+    let say = gateway.act(&call, "answer", json!({})).await.expect(200)["say"].clone();
+    let (status, _, gate) = gateway.audio(say["audio_url"].as_str().unwrap(), None).await;
+    assert_eq!(status, 200);
+    assert_wav(&gate);
+    assert!(gate.len() < total);
+    gateway.act(&call, "hangup", json!({})).await.expect(200);
+    gateway.delivery(&id, 2, "failed").await;
+    assert_eq!(gateway.audio(&url, None).await.2, wav, "after the call");
+    let gateway = gateway.kill_and_restart();
+    assert_eq!(gateway.audio(&url, None).await.2, wav, "after a restart");
+    for path in ["/sandbox/audio/sbx_1", "/sandbox/audio/sbx_999", "/sandbox/audio/none"] {
+        assert_eq!(gateway.get(path).await.problem(), "not_found", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_phone_remembers_after_a_kill() {
+    let gateway = Gateway::demo();
+    let (to, calm) = (gateway.number(), gateway.number());
+    let row = json!({ "to": calm, "channel": "sms", "outcome": "refused", "cause": "carrier_filtered" });
+    gateway.outcome(row.clone()).await;
+    gateway.outcome(json!({ "to": to, "channel": "voice", "outcome": "busy" })).await;
+    gateway.outcome(json!({ "to": to, "channel": "voice", "outcome": "declined", "delay_ms": 1 })).await;
+    let id = gateway.start(&to).await;
     gateway.resend(&id, "voice").await.expect(202);
     gateway.delivery(&id, 2, "failed").await;
-    let outcome = |phones: serde_json::Value| phones["phones"][0]["items"][1]["call"]["outcome"].clone();
+    gateway.delivery(&id, 1, "delivered").await;
+    let call = gateway.nth(&to, 2).await["id"].as_str().unwrap().to_owned();
     crate::gateway::until(crate::gateway::SOON, "the end of the call", || async {
-        (outcome(gateway.get("/sandbox/phones").await.body) == "declined").then_some(())
+        (gateway.shown(&call).await["call"]["state"] == "ended").then_some(())
     })
     .await;
-    let before = gateway.arrived(&to).await;
+    let (before, outcomes) = (gateway.listed("").await, gateway.get("/sandbox/outcomes").await.expect(200));
+    assert_eq!(outcomes["outcomes"].as_array().unwrap().len(), 2, "one row for a place: {outcomes}");
 
     let gateway = gateway.kill_and_restart();
-    assert_eq!(gateway.arrived(&to).await, before);
-    assert_eq!(outcome(gateway.get("/sandbox/phones").await.body), "declined");
-    assert_eq!(gateway.get("/sandbox/outcomes").await.body["outcomes"][0]["outcome"], "declined");
-    let audio = before[1]["audio_url"].as_str().unwrap();
-    assert_eq!(gateway.get(audio).await.status, 200);
-    // New entries go on after the old ones.
-    gateway.start(&gateway.number()).await;
-    let list = gateway.get("/sandbox/messages").await.body;
-    let mut ids: Vec<_> = list.as_array().unwrap().iter().map(|entry| entry["id"].as_str().unwrap()).collect();
-    ids.sort();
-    ids.dedup();
-    assert_eq!(ids.len(), list.as_array().unwrap().len(), "ids are unique");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn audio_is_a_wav_and_can_be_asked_for_in_parts() {
-    let gateway = Gateway::demo();
-    let to = gateway.number();
-    gateway.post("/v1/verifications", json!({ "to": to, "channel": "voice" })).await.expect(201);
-    let url = gateway.nth(&to, 1).await["audio_url"].as_str().unwrap().to_owned();
-    let get = |range: Option<&'static str>| {
-        let mut request = gateway.request(reqwest::Method::GET, &url);
-        if let Some(range) = range {
-            request = request.header("range", range);
-        }
-        async move {
-            let response = request.send().await.unwrap();
-            (response.status().as_u16(), response.headers().clone(), response.bytes().await.unwrap())
-        }
-    };
-    let (status, headers, whole) = get(None).await;
-    assert_eq!((status, &whole[..4]), (200, &b"RIFF"[..]));
-    assert_eq!(headers["cache-control"], "no-store");
-    assert_eq!(u32::from_le_bytes(whole[4..8].try_into().unwrap()) as usize + 8, whole.len());
-    assert!(whole.len() > 10 * 8_000, "more than ten seconds");
-    let (status, headers, part) = get(Some("bytes=10-19")).await;
-    assert_eq!((status, &part[..]), (206, &whole[10..20]));
-    assert_eq!(headers["content-range"], format!("bytes 10-19/{}", whole.len()));
-    let (status, _, tail) = get(Some("bytes=-5")).await;
-    assert_eq!((status, &tail[..]), (206, &whole[whole.len() - 5..]));
-    for nonsense in ["bytes=9-2", "bytes=x", "lines=1-2", "bytes=999999999-"] {
-        assert_eq!(get(Some(nonsense)).await.0, 200, "{nonsense}");
-    }
-    assert_eq!(gateway.get("/sandbox/audio/sbx_999").await.problem(), "not_found");
+    assert_eq!(gateway.listed("").await, before);
+    assert_eq!(gateway.get("/sandbox/outcomes").await.expect(200), outcomes);
+    assert_eq!(gateway.shown(&call).await["call"]["outcome"], "declined");
+    let id = gateway.start(&calm).await;
+    assert_eq!(gateway.delivery(&id, 1, "failed").await["cause"], "carrier_filtered");
+    assert_eq!(gateway.delete("/sandbox/outcomes").await.status, 204);
+    assert_eq!(gateway.get("/sandbox/outcomes").await.expect(200)["outcomes"], json!([]), "all are forgotten");
+    let gateway = gateway.kill_and_restart();
+    assert_eq!(gateway.get("/sandbox/outcomes").await.expect(200)["outcomes"], json!([]), "for good");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_tried_by_two_carriers_is_two_entries() {
-    let gateway = Gateway::setup()
-        .argument("--relaxed-limits")
-        .option("OTP_DELIVERY__RING_SECONDS", "5")
-        .option("OTP_LIMITS__NUMBER__VOICE_INTERVAL_SECONDS", "0")
-        .start();
+    let gateway =
+        Gateway::setup().argument("--relaxed-limits").option("OTP_LIMITS__NUMBER__VOICE_INTERVAL_SECONDS", "0").start();
     let to = gateway.number();
+    gateway.outcome(json!({ "to": to, "channel": "voice", "outcome": "busy" })).await;
     let id = gateway.post("/v1/verifications", json!({ "to": to, "channel": "voice" })).await.id();
-    let first = gateway.delivery(&id, 1, "failed").await;
-    assert_eq!(first["cause"], "no_answer");
+    gateway.delivery(&id, 1, "failed").await;
     gateway.resend(&id, "voice").await.expect(202);
-    let second = gateway.delivery(&id, 2, "ringing").await;
-    assert_ne!(first["attempts"][0]["carrier"], second["attempts"][0]["carrier"]);
-    assert_eq!(gateway.arrived(&to).await.len(), 2);
+    gateway.delivery(&id, 2, "failed").await;
+    let items = gateway.arrived(&to).await;
+    assert_eq!(items.len(), 2);
+    assert_eq!(items[0]["spoken"], items[1]["spoken"], "the same code");
+    let mut carriers = BTreeSet::new();
+    for item in &items {
+        carriers.insert(gateway.shown(item["id"].as_str().unwrap()).await["carrier"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(carriers, BTreeSet::from(["sandbox-a".to_owned(), "sandbox-b".to_owned()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_is_served_with_a_strict_policy_and_bad_outcomes_are_refused() {
+async fn the_page_loads_nothing_from_elsewhere() {
     let gateway = Gateway::demo();
-    let page = gateway.get("/sandbox").await;
-    assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
-    for file in ["sandbox.css", "sandbox.js"] {
-        assert!(page.body.as_str().unwrap().contains(file));
-        assert_eq!(gateway.get(&format!("/sandbox/{file}")).await.status, 200);
+    let page = gateway.send(gateway.request_without_key(Method::GET, "/sandbox")).await;
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    for rule in ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"] {
+        assert!(policy.contains(rule), "{rule}: {policy}");
     }
-    assert_eq!(gateway.get("/sandbox/other.js").await.status, 404);
-    let put =
-        |row: serde_json::Value| gateway.send(gateway.request(reqwest::Method::PUT, "/sandbox/outcomes").json(&row));
-    for row in [
-        json!({ "channel": "sms", "outcome": "rings" }),
-        json!({ "channel": "sms", "outcome": "nonsense" }),
-        json!({ "channel": "sms", "outcome": "silent", "carrier": "nobody" }),
-        json!({ "channel": "sms", "outcome": "silent", "to": "\u{202e}" }),
-        json!({ "outcome": "silent" }),
-    ] {
-        assert_eq!(put(row.clone()).await.problem(), "invalid_field", "{row}");
+    assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+    assert_eq!(
+        (&page.headers["x-content-type-options"], &page.headers["referrer-policy"]),
+        (&"nosniff".parse().unwrap(), &"no-referrer".parse().unwrap())
+    );
+    let html = page.body.as_str().unwrap();
+    assert!(!html.contains("src=\"http") && !html.contains("href=\"http"));
+    for (file, kind) in [("/sandbox/sandbox.css", "text/css"), ("/sandbox/sandbox.js", "text/javascript")] {
+        assert!(html.contains(&format!("\"{file}\"")), "{file}");
+        let answer = gateway.send(gateway.request_without_key(Method::GET, file)).await;
+        assert!(answer.status == 200 && answer.headers["content-type"].to_str().unwrap().starts_with(kind), "{file}");
     }
 }

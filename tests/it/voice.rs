@@ -1,149 +1,220 @@
-//! A call as the person lives it: the gate, the keys, and every way not to answer.
+//! Calls: the gate before the code, how they end, and when they are hung up.
+
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::gateway::{Answer, Gateway, SOON, codes_spoken, until};
+use crate::gateway::{Gateway, SOON, codes_spoken, until};
 
-/// A ringing call: its verification's id and its entry's id.
-async fn ring(gateway: &Gateway, to: &str) -> (String, String) {
-    let id = gateway.post("/v1/verifications", json!({ "to": to, "channel": "voice" })).await.id();
-    let call = gateway.nth(to, 1).await["id"].as_str().unwrap().to_owned();
-    gateway.delivery(&id, 1, "ringing").await;
-    (id, call)
+/// A verification whose SMS has arrived and whose call rings.
+struct Ringing {
+    id: String,
+    call: String,
+    code: String,
+    to: String,
 }
 
-async fn act(gateway: &Gateway, call: &str, action: &str, body: Value) -> Answer {
-    gateway.post(&format!("/sandbox/calls/{call}/{action}"), body).await
-}
-
-/// What the call says in an answer.
-fn said(answer: &Answer) -> &str {
-    answer.body["say"]["text"].as_str().unwrap_or_default()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_code_is_spoken_after_the_key_one_and_not_before() {
-    let gateway = Gateway::demo();
-    let to = gateway.number();
-    let (id, call) = ring(&gateway, &to).await;
-    let gate = act(&gateway, &call, "answer", json!({ "by": "person" })).await;
-    assert!(said(&gate).contains("press one") && codes_spoken(said(&gate)).is_empty(), "{}", gate.body);
-    assert_eq!(gate.body["say"]["awaits_key"], true);
-    gateway.delivery(&id, 1, "answered").await;
-    let code = act(&gateway, &call, "key", json!({ "key": "1" })).await;
-    let codes = codes_spoken(said(&code));
-    assert_eq!(codes.len(), 3, "{}", code.body);
-    let audio = gateway.get(code.body["say"]["audio_url"].as_str().unwrap()).await;
-    assert_eq!((audio.status, &audio.headers["content-type"]), (200, &"audio/wav".parse().unwrap()));
-    act(&gateway, &call, "hangup", json!({})).await.expect(200);
-    gateway.delivery(&id, 1, "delivered").await;
-    assert_eq!(gateway.check(&id, &codes[0]).await.expect(200)["status"], "approved");
-    assert_eq!(act(&gateway, &call, "key", json!({ "key": "1" })).await.problem(), "not_live");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_key_nine_never_speaks_the_code_and_pauses_the_number() {
-    let gateway = Gateway::demo();
-    let to = gateway.number();
-    let (id, call) = ring(&gateway, &to).await;
-    act(&gateway, &call, "answer", json!({})).await.expect(200);
-    let answer = act(&gateway, &call, "key", json!({ "key": "9" })).await;
-    assert!(!said(&answer).is_empty() && codes_spoken(said(&answer)).is_empty());
-    assert_eq!(answer.body["say"]["ends"], true);
-    let delivery = gateway.delivery(&id, 1, "failed").await;
-    assert_eq!((&delivery["cause"], &delivery["advice"]), (&json!("declined_by_person"), &json!("stop")));
-    let again = gateway.post("/v1/verifications", json!({ "to": to })).await;
-    assert_eq!((again.problem(), &again.body["limit"]), ("limit", &json!("number_paused")));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn other_keys_repeat_the_gate_and_then_end_the_call() {
-    let gateway = Gateway::demo();
-    let (id, call) = ring(&gateway, &gateway.number()).await;
-    let first = act(&gateway, &call, "answer", json!({})).await;
-    let second = act(&gateway, &call, "key", json!({ "key": "#" })).await;
-    assert_eq!(said(&first), said(&second));
-    let third = act(&gateway, &call, "key", json!({ "key": "5" })).await;
-    assert_eq!(third.body["say"]["ends"], true);
-    assert!(codes_spoken(said(&third)).is_empty());
-    assert_eq!(gateway.delivery(&id, 1, "failed").await["cause"], "not_acknowledged");
-    for key in ["", "11", "a", "é"] {
-        assert_eq!(act(&gateway, &call, "key", json!({ "key": key })).await.status, 422);
+impl Gateway {
+    async fn rings(&self) -> Ringing {
+        let to = self.number();
+        let id = self.start(&to).await;
+        let code = self.code(&to).await;
+        let call = self.ring(&id, &to).await;
+        Ringing { id, call, code, to }
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_way_not_to_answer_has_its_cause() {
-    let gateway = Gateway::setup().argument("--relaxed-limits").option("OTP_DELIVERY__RING_SECONDS", "5").start();
-    let cases = [
-        ("busy", "busy", "busy"),
-        ("declined", "declined", "declined"),
-        ("machine", "answered_by_machine", "machine"),
-        ("no_answer", "no_answer", "no_answer"),
-    ];
-    for (outcome, cause, shown) in cases {
-        let to = gateway.number();
-        gateway.outcome(json!({ "to": to, "channel": "voice", "outcome": outcome, "delay_ms": 50 })).await;
-        let id = gateway.post("/v1/verifications", json!({ "to": to, "channel": "voice" })).await.id();
-        let delivery = gateway.delivery(&id, 1, "failed").await;
-        assert_eq!(delivery["cause"], cause);
-        assert!(delivery["advice"].is_string());
-        let ended = until(SOON, "the end on the page", || async {
-            let phones = gateway.get("/sandbox/phones").await.expect(200);
-            let phone = phones["phones"].as_array().unwrap().iter().find(|phone| phone["to"] == *to)?.clone();
-            Some(phone["items"][0]["call"].clone()).filter(|call| call["state"] == "ended")
+    /// Waits for the end of a call on the phone; how it ended.
+    async fn ended(&self, call: &str) -> Value {
+        until(SOON, "the end of the call", || async {
+            let shown = self.shown(call).await["call"].clone();
+            (shown["state"] == "ended").then(|| shown["outcome"].clone())
         })
-        .await;
-        assert_eq!(ended["outcome"], shown);
+        .await
     }
+
+    async fn press(&self, call: &str, key: &str) -> Value {
+        self.act(call, "key", json!({ "key": key })).await.expect(200)["say"].clone()
+    }
+}
+
+#[track_caller]
+fn assert_no_figure(say: &Value) -> &str {
+    let text = say["text"].as_str().unwrap_or_else(|| panic!("it speaks: {say}"));
+    assert!(!text.is_empty() && !text.chars().any(char::is_numeric), "{text}");
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_one_brings_the_code() {
+    let gateway = Gateway::demo();
+    let Ringing { id, call, code, .. } = gateway.rings().await;
+    assert_eq!(gateway.act(&call, "key", json!({ "key": "1" })).await.problem(), "not_live", "nobody has answered");
+    let gate = gateway.act(&call, "answer", json!({})).await.expect(200)["say"].clone();
+    assert!(assert_no_figure(&gate).to_lowercase().contains("press one"), "{gate}");
+    assert_eq!((&gate["awaits_key"], &gate["ends"]), (&json!(true), &json!(false)));
+    gateway.delivery(&id, 2, "answered").await;
+    assert_eq!(gateway.act(&call, "answer", json!({})).await.problem(), "not_live", "it is answered once");
+
+    let say = gateway.press(&call, "1").await;
+    let spoken = codes_spoken(say["text"].as_str().unwrap());
+    assert!(spoken.len() >= 2 && spoken.iter().all(|one| *one == code), "{say}");
+    assert_eq!((&say["awaits_key"], &say["ends"]), (&json!(false), &json!(true)));
+    assert_eq!(gateway.press(&call, "9").await, say, "a key while the code is spoken changes nothing");
+    gateway.act(&call, "hangup", json!({})).await.expect(200);
+    let delivery = gateway.delivery(&id, 2, "delivered").await;
+    assert_eq!((&delivery["cause"], &delivery["attempts"][0]["state"]), (&Value::Null, &json!("delivered")));
+    assert_eq!(gateway.ended(&call).await, "answered");
+    assert_eq!(gateway.act(&call, "key", json!({ "key": "1" })).await.problem(), "not_live");
+    assert_eq!(gateway.check(&id, &code).await.expect(200)["status"], "approved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_nine_says_it_was_not_asked_for() {
+    let gateway = Gateway::demo();
+    let Ringing { id, call, code, to } = gateway.rings().await;
+    gateway.act(&call, "answer", json!({})).await.expect(200);
+    let say = gateway.press(&call, "9").await;
+    assert_no_figure(&say);
+    assert_eq!((&say["awaits_key"], &say["ends"]), (&json!(false), &json!(true)));
+    // Too late for the code.
+    assert_no_figure(&gateway.press(&call, "1").await);
+    let delivery = gateway.delivery(&id, 2, "failed").await;
+    assert_eq!((&delivery["cause"], &delivery["advice"]), (&json!("declined_by_person"), &json!("stop")));
+    gateway.act(&call, "hangup", json!({})).await.expect(200);
+    assert_eq!(gateway.ended(&call).await, "answered");
+    assert_eq!(gateway.delivery(&id, 2, "failed").await["cause"], "declined_by_person");
+
+    for channel in ["sms", "voice"] {
+        let paused = gateway.post("/v1/verifications", json!({ "to": to, "channel": channel })).await;
+        assert_eq!((paused.status, &paused.body["limit"]), (429, &json!("number_paused")), "{channel}");
+        let seconds = paused.body["retry_after_seconds"].as_u64().unwrap();
+        assert!((3_500..=3_600).contains(&seconds), "{seconds}");
+    }
+    gateway.start(&gateway.number()).await;
+    assert_eq!(
+        gateway.check(&id, &code).await.expect(200)["status"],
+        "approved",
+        "the SMS that came before still counts"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_keys_repeat_the_gate_and_then_it_gives_up() {
+    let gateway = Gateway::demo();
+    let Ringing { id, call, .. } = gateway.rings().await;
+    let gate = gateway.act(&call, "answer", json!({})).await.expect(200)["say"].clone();
+    for key in ["", "11", "x", "一", "\u{0}"] {
+        let answer = gateway.act(&call, "key", json!({ "key": key })).await;
+        assert_eq!((answer.problem(), &answer.body["field"]), ("invalid_field", &json!("key")), "{key:?}");
+    }
+    let mut said = vec![assert_no_figure(&gate).to_owned()];
+    for key in ["0", "#", "5", "*", "7"] {
+        let say = gateway.press(&call, key).await;
+        said.push(assert_no_figure(&say).to_owned());
+        if say["ends"] == true {
+            break;
+        }
+    }
+    let (last, gates) = said.split_last().unwrap();
+    assert!(gates.len() >= 2 && gates.iter().all(|text| *text == said[0]) && *last != said[0], "{said:?}");
+    let delivery = gateway.delivery(&id, 2, "failed").await;
+    assert_eq!((&delivery["cause"], &delivery["advice"]), (&json!("not_acknowledged"), &json!("try_again")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hanging_up_at_the_gate_leaves_the_code_unspoken() {
+    let gateway = Gateway::demo();
+    let Ringing { id, call, .. } = gateway.rings().await;
+    gateway.act(&call, "answer", json!({ "by": "person" })).await.expect(200);
+    assert_eq!(gateway.act(&call, "hangup", json!({})).await.expect(200)["say"], Value::Null);
+    assert_eq!(gateway.delivery(&id, 2, "failed").await["cause"], "not_acknowledged");
+    assert_eq!(gateway.ended(&call).await, "answered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_hears_no_digit() {
+    let gateway = Gateway::demo();
+    let Ringing { id, call, .. } = gateway.rings().await;
+    let answered = gateway.act(&call, "answer", json!({ "by": "machine" })).await.expect(200);
+    assert_eq!(answered["say"], Value::Null, "it hangs up without a word");
+    let delivery = gateway.delivery(&id, 2, "failed").await;
+    assert_eq!((&delivery["cause"], &delivery["advice"]), (&json!("answered_by_machine"), &json!("other_channel")));
+    assert_eq!(gateway.ended(&call).await, "machine");
+    assert_eq!(gateway.get(&format!("/sandbox/audio/{call}/say/1")).await.problem(), "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_a_call_can_fail_has_its_cause_and_advice() {
+    let gateway = Gateway::setup().argument("--relaxed-limits").option("OTP_DELIVERY__RING_SECONDS", "5").start();
+    let ways = [
+        ("busy", "busy", "busy", "try_again"),
+        ("declined", "declined", "declined", "other_channel"),
+        ("machine", "machine", "answered_by_machine", "other_channel"),
+        ("no_answer", "no_answer", "no_answer", "try_again"),
+        ("rings", "no_answer", "no_answer", "try_again"),
+    ];
+    let calls = ways.map(|(outcome, ended, cause, advice)| {
+        let (gateway, to) = (&gateway, gateway.number());
+        async move {
+            gateway.outcome(json!({ "to": to, "channel": "voice", "outcome": outcome, "delay_ms": 100 })).await;
+            let id = gateway.post("/v1/verifications", json!({ "to": to, "channel": "voice" })).await.id();
+            let delivery = gateway.delivery(&id, 1, "failed").await;
+            assert_eq!((&delivery["cause"], &delivery["advice"]), (&json!(cause), &json!(advice)), "{outcome}");
+            let call = gateway.nth(&to, 1).await["id"].as_str().unwrap().to_owned();
+            assert_eq!(gateway.ended(&call).await, ended, "{outcome}");
+        }
+    });
+    futures_util::future::join_all(calls).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_not_needed_any_more_is_hung_up() {
     let gateway = Gateway::demo();
-    let (id, call) = ring(&gateway, &gateway.number()).await;
-    gateway.delete(&format!("/v1/verifications/{id}")).await.expect(200);
-    let hung_up = |call: String| {
-        let gateway = &gateway;
-        async move {
-            until(SOON, "the hang-up", || async {
-                (act(gateway, &call, "answer", json!({})).await.status == 409).then_some(())
-            })
-            .await;
-        }
-    };
-    // Nobody answers meanwhile: only a call that has ended says 409.
-    until(SOON, "the end", || async {
-        let shown = gateway.get("/sandbox/phones").await.body.to_string();
-        shown.contains("canceled").then_some(())
-    })
-    .await;
-    hung_up(call).await;
+    let Ringing { id, call, .. } = gateway.rings().await;
+    let canceled = gateway.delete(&format!("/v1/verifications/{id}")).await.expect(200);
+    assert_eq!((&canceled["status"], &canceled["deliveries"][1]["state"]), (&json!("canceled"), &json!("canceled")));
+    assert_eq!(gateway.ended(&call).await, "canceled");
+    assert_eq!(gateway.act(&call, "answer", json!({})).await.problem(), "not_live");
 
-    let to = gateway.number();
-    let id = gateway.start(&to).await;
-    let code = gateway.code(&to).await;
-    gateway.resend(&id, "voice").await.expect(202);
-    gateway.delivery(&id, 2, "ringing").await;
-    gateway.check(&id, &code).await.expect(200);
-    gateway.delivery(&id, 2, "canceled").await;
-    let call = gateway.nth(&to, 2).await["id"].as_str().unwrap().to_owned();
-    until(SOON, "the end", || async {
-        let phones = gateway.get("/sandbox/phones").await.expect(200);
-        let phone = phones["phones"].as_array().unwrap().iter().find(|phone| phone["to"] == *to)?.clone();
-        (phone["items"][1]["call"]["state"] == "ended").then_some(())
-    })
-    .await;
-    hung_up(call).await;
+    // The SMS was quicker than the call.
+    let Ringing { id, call, code, .. } = gateway.rings().await;
+    assert_eq!(gateway.check(&id, &code).await.expect(200)["status"], "approved");
+    assert_eq!(gateway.ended(&call).await, "canceled");
+    assert_eq!(gateway.verification(&id).await["deliveries"][1]["state"], "canceled");
+
+    // Answered at the same moment: whatever is said then, it is no code.
+    let Ringing { id, call, .. } = gateway.rings().await;
+    gateway.act(&call, "answer", json!({})).await.expect(200);
+    gateway.delete(&format!("/v1/verifications/{id}")).await.expect(200);
+    let late = gateway.act(&call, "key", json!({ "key": "1" })).await;
+    assert!(late.status == 409 || late.body["say"].is_null(), "{}", late.body);
+    assert_eq!(gateway.ended(&call).await, "answered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_phone_rings_within_five_seconds_of_the_click() {
+async fn a_calls_states_are_seen_in_order_and_it_rings_in_time() {
     let gateway = Gateway::demo();
     let to = gateway.number();
+    gateway.outcome(json!({ "to": to, "channel": "voice", "outcome": "answers", "key": "1", "delay_ms": 400 })).await;
     let id = gateway.start(&to).await;
-    let clicked = std::time::Instant::now();
-    gateway.resend(&id, "voice").await.expect(202);
-    gateway.delivery(&id, 2, "ringing").await;
-    assert!(clicked.elapsed() < std::time::Duration::from_secs(5), "{:?}", clicked.elapsed());
+    gateway.code(&to).await;
+    let begun = Instant::now();
+    let resent = gateway.resend(&id, "voice").await.expect(202);
+    let mut states = vec![resent["deliveries"][1]["state"].as_str().unwrap().to_owned()];
+    gateway.nth(&to, 2).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    while states.last().unwrap() != "delivered" && begun.elapsed() < SOON {
+        let state = gateway.verification(&id).await["deliveries"][1]["state"].as_str().unwrap().to_owned();
+        if states.last() != Some(&state) {
+            states.push(state);
+        }
+    }
+    // Some pass too quickly to be seen.
+    let order = ["queued", "submitted", "ringing", "answered", "delivered"];
+    let places: Vec<_> =
+        states.iter().map(|state| order.iter().position(|one| one == state).expect("a known state")).collect();
+    assert!(places.is_sorted(), "{states:?}");
+    for seen in ["queued", "ringing", "answered", "delivered"] {
+        assert!(states.iter().any(|state| state == seen), "{seen} in {states:?}");
+    }
 }
