@@ -1,6 +1,7 @@
 //! Options that can be read but make no sense, and pairs that contradict.
 
 use super::{Config, CountryList, VerificationOptions};
+use crate::model::DAY;
 
 type Problem = (&'static str, String);
 
@@ -40,6 +41,20 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
     for (option, value, least, most) in bounds {
         if !(least..=most).contains(&value) {
             return Err((option, format!("{option} is {value}, it must lie between {least} and {most}")));
+        }
+    }
+    for limits in config.tenants.iter().map(|tenant| &tenant.limits.number).chain([&config.limits.number]) {
+        if limits.deliveries.per_ms.max(limits.deliveries_all_tenants.per_ms) > DAY {
+            return Err((
+                "limits.number",
+                "a span of limits.number is at most one day: what is older is forgotten".into(),
+            ));
+        }
+    }
+    let wide = &config.limits.wide;
+    for specs in [&wide.address, &wide.prefix, &wide.country, &wide.tenant] {
+        if specs.iter().enumerate().any(|(i, spec)| specs[..i].iter().any(|other| other.per_ms == spec.per_ms)) {
+            return Err(("limits.wide", "a wide limit names the same span twice; keep the smaller count".into()));
         }
     }
     if config.countries.allow == CountryList::Only(Vec::new()) {

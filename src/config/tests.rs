@@ -44,6 +44,8 @@ fn what_is_wrong_is_found_with_its_line_and_a_fix() {
     refused("[server\n", 1, "");
     refused("[seal]\nmaster_key = \"${NOT_SET}\"\n", 2, "set it");
     refused("tenants = 5\n", 1, "array of tables");
+    refused("[limits.number]\ndeliveries = \"9/2d\"\n", 2, "at most one day");
+    refused("[limits.wide]\ncountry = [\"9/h\", \"5/60m\"]\n", 2, "same span twice");
 }
 
 #[test]

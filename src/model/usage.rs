@@ -107,7 +107,8 @@ impl Usage {
     pub fn prune(&mut self, limits: &NumberLimits, now: Ms) {
         self.sent.retain(|sent| sent.at + DAY.max(limits.deliveries.per_ms) > now);
         self.failures.retain(|at| *at + DAY > now);
-        self.sent_all_tenants.retain(|at| *at + limits.deliveries_all_tenants.per_ms > now);
+        // Another tenant may look further back than this one's span.
+        self.sent_all_tenants.retain(|at| *at + DAY.max(limits.deliveries_all_tenants.per_ms) > now);
     }
 }
 

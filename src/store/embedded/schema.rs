@@ -70,18 +70,19 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, OpenFlags::default()).map_err(super::shell::error)?;
     let setup = || -> rusqlite::Result<Option<i64>> {
         conn.busy_timeout(Duration::from_secs(2))?;
+        let version = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        // Nothing of a newer version's file is touched, not even how it keeps its log.
+        if version != 0 && version != VERSION {
+            return Ok(Some(version));
+        }
         conn.pragma_update(None, "journal_mode", "WAL")?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         conn.pragma_update(None, "foreign_keys", "OFF")?;
         conn.set_prepared_statement_cache_capacity(64);
-        match conn.pragma_query_value(None, "user_version", |row| row.get(0))? {
-            0 => {
-                conn.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))?;
-                Ok(None)
-            }
-            VERSION => Ok(None),
-            other => Ok(Some(other)),
+        if version == 0 {
+            conn.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))?;
         }
+        Ok(None)
     };
     match setup().map_err(super::shell::error)? {
         None => Ok(conn),

@@ -19,7 +19,8 @@ const GROUP: usize = 256;
 const PURGE_EVERY: Ms = 5 * SECOND;
 
 type Finish = Box<dyn FnOnce(Option<StoreError>) + Send>;
-type Task = Box<dyn FnOnce(&Connection, Ms) -> Finish + Send>;
+/// Does its work in the open transaction, or is told that there is none.
+type Task = Box<dyn FnOnce(Result<(&Connection, Ms), StoreError>) -> Finish + Send>;
 
 /// The queue to the writer thread. The thread ends when the last queue is dropped.
 pub struct Writer {
@@ -44,8 +45,8 @@ impl Writer {
         work: impl FnOnce(&Connection, Ms) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let task: Task = Box::new(move |conn, now| {
-            let result = in_savepoint(conn, |conn| work(conn, now));
+        let task: Task = Box::new(move |open| {
+            let result = open.and_then(|(conn, now)| in_savepoint(conn, |conn| work(conn, now)));
             Box::new(move |failed| {
                 // Nobody waits any more: the request was dropped. What is written stays.
                 let _ = reply.send(failed.map_or(result, Err));
@@ -81,29 +82,33 @@ fn in_savepoint<T>(
 fn run(conn: &Connection, clock: &Clock, tasks: &mpsc::Receiver<Task>) {
     let mut purged_at = 0;
     while let Ok(first) = tasks.recv() {
-        let begun = conn.execute_batch("BEGIN IMMEDIATE").map_err(shell::error);
+        let mut failed = conn.execute_batch("BEGIN IMMEDIATE").map_err(shell::error).err();
         let mut finishes = Vec::new();
         let mut next = Some(first);
         while let Some(task) = next.take() {
-            finishes.push(task(conn, clock.now()));
+            finishes.push(task(failed.clone().map_or(Ok((conn, clock.now())), Err)));
+            // A full disk may end the whole transaction in the middle of the group.
+            if failed.is_none() && conn.is_autocommit() {
+                failed = Some(StoreError::Away("the transaction was rolled back".into()));
+            }
             if finishes.len() < GROUP {
                 next = tasks.try_recv().ok();
             }
         }
         let now = clock.now();
-        if purged_at + PURGE_EVERY <= now {
+        if failed.is_none() && purged_at + PURGE_EVERY <= now {
             purged_at = now;
             if let Err(error) = shell::purge(conn, now) {
                 tracing::warn!(%error, "Old rows could not be removed.");
             }
         }
-        let ended = begun.and_then(|()| conn.execute_batch("COMMIT").map_err(shell::error));
-        if ended.is_err() {
-            // A full disk may have rolled back already; then this has nothing to do.
+        let failed = failed.or_else(|| conn.execute_batch("COMMIT").map_err(shell::error).err());
+        if failed.is_some() && !conn.is_autocommit() {
+            // It may fail too; then the next BEGIN does, and says so.
             let _ = conn.execute_batch("ROLLBACK");
         }
         for finish in finishes {
-            finish(ended.clone().err());
+            finish(failed.clone());
         }
     }
 }

@@ -148,12 +148,14 @@ pub fn release(slot: &mut Slot, op: &Release, now: Ms) {
     }
 }
 
-/// An SMS that a carrier has needs nobody; everything else unfinished does.
+/// Takes the lease of whoever worked on a delivery and is gone. An SMS that a
+/// carrier has needs nobody; everything else unfinished is due at once. Says
+/// whether anything changed.
 pub fn abandoned(delivery: &mut Delivery, now: Ms) -> bool {
-    let awaits_receipt = delivery.channel == Channel::Sms && delivery.state == DeliveryState::Submitted;
-    if delivery.lease.take().is_none() || delivery.state.is_final() || awaits_receipt {
+    if delivery.state.is_final() || delivery.lease.take().is_none() {
         return false;
     }
-    delivery.due = Some(now);
+    let awaits_receipt = delivery.channel == Channel::Sms && delivery.state == DeliveryState::Submitted;
+    delivery.due = (!awaits_receipt).then_some(now);
     true
 }
