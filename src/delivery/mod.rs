@@ -66,7 +66,7 @@ pub struct Parts {
 pub struct Deliveries {
     parts: Parts,
     /// Submits at the same time.
-    submits: Arc<Semaphore>,
+    submits: Semaphore,
     /// Everything that runs, with the token of its lease: handed back at shutdown.
     held: Mutex<HashMap<DeliveryId, Digest>>,
     stopping: tokio::sync::watch::Sender<bool>,
@@ -76,7 +76,7 @@ impl Deliveries {
     /// A room that is not yet working; see [`Deliveries::start`].
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Deliveries {
-            submits: Arc::new(Semaphore::new(parts.options.workers)),
+            submits: Semaphore::new(parts.options.workers),
             held: Mutex::default(),
             stopping: tokio::sync::watch::Sender::new(false),
             parts,

@@ -9,7 +9,7 @@ use crate::model::Ms;
 pub fn backoff(retries: u32, hint_ms: Option<Ms>, first_ms: Ms, most_ms: Ms, draw: f64) -> Ms {
     let doubled = first_ms.saturating_mul(1u64 << retries.min(20)).min(most_ms);
     let wait = (doubled as f64 * (0.5 + draw)) as Ms;
-    wait.max(hint_ms.unwrap_or(0)).clamp(first_ms / 2, most_ms + most_ms / 2)
+    wait.max(hint_ms.unwrap_or(0)).max(first_ms / 2).min(most_ms + most_ms / 2)
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::carriers::{Line, draw};
 use super::payload::Payload;
 use super::schedule::backoff;
@@ -22,8 +20,6 @@ pub struct Job {
     pub record: Record,
     pub n: u16,
     pub token: Digest,
-    /// Bounds how many submit at a time; a call that is only held gives it up.
-    pub permit: Option<OwnedSemaphorePermit>,
 }
 
 /// A job whose secrets are open.
@@ -72,16 +68,17 @@ impl Deliveries {
         }
     }
 
-    async fn steps(&self, mut job: Job) -> Result<(), Stop> {
+    async fn steps(&self, job: Job) -> Result<(), Stop> {
         let Some(delivery) = job.delivery() else { return Ok(()) };
         let channel = delivery.channel;
+        // Before anything is opened: the code of a call that rang may be gone by now.
+        if channel == Channel::Voice && self.resume_call(&job).await? {
+            return Ok(());
+        }
         let opened = match self.open(&job, channel) {
             Ok(opened) => opened,
             Err(cause) => return self.give_up(&job, cause).await,
         };
-        if channel == Channel::Voice && self.resume_call(&mut job).await? {
-            return Ok(());
-        }
         let tried: Vec<_> = job.record.tried().collect();
         let choices = self.route(channel, job.record.to.country, &tried);
         let lines: Vec<_> =
@@ -92,10 +89,14 @@ impl Deliveries {
         let mut retry_hint = Retry::default();
         for (i, (choice, line)) in lines.iter().enumerate() {
             line.pace().await;
+            // After the pace: a carrier that is waited for holds no other one up.
+            let permit = self.submits.acquire().await.map_err(|_| Stop::Done)?;
             let attempt = self.begin(&job, line, &choice.reason).await?;
             let others_left = i + 1 < lines.len();
-            match self.attempt(&job, &opened, line, attempt, channel, others_left, &mut retry_hint).await? {
-                Tried::Submitted if channel == Channel::Voice => return self.hold_call(&mut job, line, attempt).await,
+            let tried = self.attempt(&job, &opened, line, attempt, channel, others_left, &mut retry_hint).await?;
+            drop(permit);
+            match tried {
+                Tried::Submitted if channel == Channel::Voice => return self.hold_call(&job, line, attempt).await,
                 Tried::Submitted | Tried::Over => return Ok(()),
                 Tried::Next => {}
             }
@@ -110,6 +111,10 @@ impl Deliveries {
             tracing::error!(record = %job.record.id, what, "A record cannot be opened; check the master keys.");
             Cause::PermanentOther
         };
+        // Ended since it was queued: nothing is left to send.
+        if job.record.secret.is_none() {
+            return Err(Cause::ExpiredUnsent);
+        }
         let to = keys.open_number(&job.record.to.sealed).map_err(|_| damaged("number"))?;
         let payload = self.payload(&job.record).ok_or_else(|| damaged("secret"))?;
         let content = match (channel, payload) {
@@ -187,9 +192,14 @@ impl Deliveries {
         let moved = match answer {
             Answer::Accepted(reference) => Moved::Submitted { reference, keep_lease: channel == Channel::Voice },
             Answer::Refused(cause, hint) => {
-                retry.note(cause.meaning().same_carrier_later, hint);
-                let other = others_left && cause.meaning().other_carrier_helps;
-                Moved::Failed(cause, self.next(job, other, retry))
+                let meaning = cause.meaning();
+                retry.note(meaning.same_carrier_later, hint);
+                let next = match (meaning.other_carrier_helps, meaning.same_carrier_later) {
+                    // Nobody can cure this, whatever an earlier carrier said.
+                    (false, false) => Next::Never,
+                    (other_helps, _) => self.next(job, others_left && other_helps, retry),
+                };
+                Moved::Failed(cause, next)
             }
             Answer::Unknown if channel == Channel::Voice => {
                 match line.carrier().ask(attempt).await {
@@ -283,23 +293,31 @@ impl Deliveries {
 
     /// A call whose owner died: is it live, has it ended, or did it never ring?
     /// `true`: nothing more to do now.
-    async fn resume_call(&self, job: &mut Job) -> Result<bool, Stop> {
+    async fn resume_call(&self, job: &Job) -> Result<bool, Stop> {
         let delivery_id = job.record.id.delivery(job.n);
         let Some((m, last)) = job.delivery().and_then(|d| Some((d.attempts.len() as u16, d.attempts.last()?))) else {
             return Ok(false);
         };
-        let (attempt, changed) = (delivery_id.attempt(m), last.changed);
-        let Some(line) = self.parts.carriers.get(&last.carrier) else { return Ok(false) };
         if !matches!(last.state, AttemptState::Submitting | AttemptState::Submitted | AttemptState::Unknown) {
             return Ok(false);
         }
-        match line.carrier().ask(attempt).await {
-            Fate::NeverSeen => Ok(false),
-            Fate::Live => self.hold_call(job, line, attempt).await.map(|()| true),
-            Fate::Ended(progress) => self.receive(attempt, progress).await.map(|()| true).map_err(Stop::Store),
-            Fate::CannotSay => {
-                let rings_until = changed + self.parts.options.ring_seconds * SECOND;
-                let left = rings_until.saturating_sub(self.parts.clock.now());
+        let attempt = delivery_id.attempt(m);
+        // A carrier that is no longer configured can tell nothing.
+        let line = self.parts.carriers.get(&last.carrier);
+        let fate = match line {
+            Some(line) => line.carrier().ask(attempt).await,
+            None => Fate::CannotSay,
+        };
+        match (fate, line) {
+            (Fate::NeverSeen, _) => Ok(false),
+            (Fate::Live, Some(line)) => self.hold_call(job, line, attempt).await.map(|()| true),
+            (Fate::Ended(progress), _) => self.receive(attempt, progress).await.map(|()| true).map_err(Stop::Store),
+            (Fate::CannotSay | Fate::Live, _) => {
+                let options = &self.parts.options;
+                // One that was taken may have been answered: then it may be speaking.
+                let speaks = if last.state == AttemptState::Submitted { options.call_seconds } else { 0 };
+                let ends = last.changed + (options.ring_seconds + speaks) * SECOND;
+                let left = ends.saturating_sub(self.parts.clock.now());
                 if left == 0 {
                     return Ok(false);
                 }
@@ -310,8 +328,7 @@ impl Deliveries {
     }
 
     /// Keeps a live call's lease, and hangs up when the call is not wanted any more.
-    async fn hold_call(&self, job: &mut Job, line: &Line, attempt: AttemptId) -> Result<(), Stop> {
-        job.permit = None;
+    async fn hold_call(&self, job: &Job, line: &Line, attempt: AttemptId) -> Result<(), Stop> {
         let options = &self.parts.options;
         let most = Duration::from_secs(options.ring_seconds + options.call_seconds + 5);
         let ends = tokio::time::Instant::now() + most;

@@ -65,8 +65,7 @@ impl Deliveries {
         self.held.lock().expect("no panic while held").insert(id, lease.token);
         tokio::spawn(async move {
             let _running = deliveries.parts.metrics.run();
-            let permit = deliveries.submits.clone().acquire_owned().await.ok();
-            let job = Job { record, n, token: lease.token, permit };
+            let job = Job { record, n, token: lease.token };
             let mut stopping = deliveries.stopping.subscribe();
             tokio::select! {
                 () = deliveries.deliver(job) => {}
@@ -74,7 +73,11 @@ impl Deliveries {
                 // Set only after the time of grace: what still runs is let go.
                 _ = stopping.wait_for(|_| deliveries.submits.is_closed()) => {}
             }
-            deliveries.held.lock().expect("no panic while held").remove(&id);
+            let mut held = deliveries.held.lock().expect("no panic while held");
+            // Another run of the same delivery may have begun under a newer lease.
+            if held.get(&id) == Some(&lease.token) {
+                held.remove(&id);
+            }
         });
     }
 

@@ -34,7 +34,7 @@ pub use wide::{Take, Taken, Taking, Window};
 
 pub use crate::model::Progress;
 
-use crate::model::{DeliveryId, Ms, Partition, RecordId, TenantId};
+use crate::model::{Ms, Partition, RecordId, TenantId};
 
 /// Why the store could not answer. Nothing of the operation happened, as far as
 /// the store could tell; repeating it with the same [`Memo`] is safe.
@@ -129,13 +129,4 @@ pub struct Store {
     pub limits: Arc<dyn Limits>,
     /// Facts about the store itself.
     pub facts: Arc<dyn Facts>,
-}
-
-/// A delivery whose lease is held, with the token that proves it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    /// The delivery.
-    pub id: DeliveryId,
-    /// The lease's token; compared for equality, never ordered.
-    pub token: crate::model::Digest,
 }

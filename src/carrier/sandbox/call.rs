@@ -177,6 +177,8 @@ impl Running {
             Behaviour::Declined => Some(Action::Decline),
             _ => None,
         };
+        // Whoever acts only after the last ring does not act.
+        let scripted = scripted.filter(|_| acts_after < ring_ends);
         let by = loop {
             let until = if scripted.is_some() { acts_after.min(ring_ends) } else { ring_ends };
             let (action, reply) = match wait(requests, until).await {
@@ -233,8 +235,9 @@ impl Running {
     }
 
     async fn event(&self, event: CallEvent) -> Option<Step> {
-        let (events, phase) = (self.phones.events.get()?, self.live.view().phase);
+        let phase = self.live.view().phase;
         for _ in 0..600 {
+            let events = self.phones.listener()?;
             if let Ok(step) = events.call(self.live.attempt, phase, event).await {
                 return step;
             }

@@ -8,7 +8,7 @@ mod outcome;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,7 +29,8 @@ pub struct Phones {
     list: list::List,
     behaviours: Mutex<Vec<Outcome>>,
     calls: Mutex<HashMap<String, Arc<LiveCall>>>,
-    events: OnceLock<Arc<dyn CarrierEvents>>,
+    /// Weak: who hears the reports owns these phones.
+    events: OnceLock<Weak<dyn CarrierEvents>>,
     revision: watch::Sender<u64>,
     prompts: Arc<Prompts>,
     clock: Clock,
@@ -54,8 +55,8 @@ impl Phones {
 
     /// Tells the phones whom to report to; the first call counts. What arrived
     /// shortly before a restart is reported again: the report may have been lost.
-    pub fn report_to(self: &Arc<Self>, events: Arc<dyn CarrierEvents>) {
-        if self.events.set(events).is_err() {
+    pub fn report_to(self: &Arc<Self>, events: &Arc<dyn CarrierEvents>) {
+        if self.events.set(Arc::downgrade(events)).is_err() {
             return;
         }
         let since = self.clock.now().saturating_sub(crate::model::HOUR);
@@ -126,6 +127,11 @@ impl Phones {
         self.revision.subscribe()
     }
 
+    /// Who hears the reports, while that gateway lives.
+    fn listener(&self) -> Option<Arc<dyn CarrierEvents>> {
+        self.events.get()?.upgrade()
+    }
+
     fn live(&self, attempt: AttemptId) -> Option<Arc<LiveCall>> {
         let calls = self.calls.lock().expect("no panic while held");
         calls.values().find(|call| call.attempt() == attempt).cloned()
@@ -138,8 +144,8 @@ impl Phones {
 
     /// Reports until it is stored, or the code is long worth nothing.
     async fn report(&self, attempt: AttemptId, progress: Progress) {
-        let Some(events) = self.events.get() else { return };
         for _ in 0..600 {
+            let Some(events) = self.listener() else { return };
             if events.receipt(attempt, progress, None).await.is_ok() {
                 return;
             }
@@ -274,13 +280,22 @@ impl SandboxCarrier {
         let body = crate::voice::spoken(script.whole());
         let item = self.item(attempt, to, Channel::Voice, body, Some(&script));
         let id = item.id.clone();
-        // Live before it is listed: whoever sees it may answer at once.
+        // Live before it is listed: whoever sees it may answer at once. In a task of its
+        // own: a caller that gives up leaves a call that rings, not one that never ends.
         let line = call::place(self.phones.clone(), id.clone(), attempt, script.locale, outcome, ring_ms);
-        if self.phones.list.append(list::Line::Item(item)).await.is_err() {
-            line.drop_unheard();
+        let phones = self.phones.clone();
+        let rings = tokio::spawn(async move {
+            let listed = phones.list.append(list::Line::Item(item)).await.is_ok();
+            if listed {
+                line.ring()
+            } else {
+                line.drop_unheard()
+            }
+            listed
+        });
+        if !rings.await.unwrap_or(false) {
             return Answer::Refused(Cause::TemporaryCarrierFault, None);
         }
-        line.ring();
         Answer::Accepted(Some(id))
     }
 }

@@ -230,8 +230,10 @@ pub fn claim(conn: &Connection, op: &Claim, rules: &Rules, now: Ms) -> Result<Ve
     for (id, n) in wakes {
         let before = match load(conn, &Target::Record(id)) {
             Ok(slot) => slot,
-            // Left for the version that wrote it, and not looked at for a while.
-            Err(StoreError::Newer) => {
+            // Left for the version that wrote it, or for a person; not looked at for a
+            // while, and no reason to leave the others waiting.
+            Err(error @ (StoreError::Newer | StoreError::Unreadable(_))) => {
+                tracing::error!(record = %id, %error, "A record cannot be worked on.");
                 execute(conn, "UPDATE wake SET at = ? WHERE record = ?", params![now + DAY, id.to_string()])?;
                 continue;
             }

@@ -223,11 +223,8 @@ fn follow(delivery: &mut Delivery, cause: Cause, next: Next, expires: Ms, now: M
             (delivery.lease, delivery.due) = (None, Some(now + ms));
             delivery.retries += 1;
         }
-        // A call that rang or was answered is judged by its receipts.
         Next::Later(_) | Next::Never => {
-            if matches!(delivery.state, DeliveryState::Queued | DeliveryState::Submitted) {
-                progress(delivery, DeliveryState::Failed, Some(cause), now);
-            }
+            progress(delivery, DeliveryState::Failed, Some(cause), now);
         }
     }
 }

@@ -100,7 +100,7 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
         if let Moved::Submitted { reference, .. } = &op.moved {
             attempt.reference = reference.clone();
         }
-        if state > attempt.state {
+        if !attempt.state.is_final() && state > attempt.state {
             (attempt.state, attempt.cause, attempt.changed) = (state, cause, now);
         } else if attempt.state == AttemptState::Failed {
             overtaken = attempt.cause;
@@ -132,11 +132,7 @@ fn follow(delivery: &mut Delivery, cause: Cause, next: Next, expires: Ms, now: M
             delivery.retries += 1;
         }
         Next::Later(_) | Next::Never => {
-            let given_up_as = match delivery.state {
-                DeliveryState::Queued | DeliveryState::Submitted => cause,
-                _ => return,
-            };
-            delivery.advance(DeliveryState::Failed, Some(given_up_as), now);
+            delivery.advance(DeliveryState::Failed, Some(cause), now);
         }
     }
 }
