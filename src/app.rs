@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::admission::Admission;
 use crate::api::{self, Api};
+use crate::carrier::CarrierEvents;
 use crate::carrier::sandbox::Phones;
 use crate::clock::Clock;
 use crate::config::{Config, TenantOptions};
@@ -91,7 +92,8 @@ impl Gateway {
             clock: clock.clone(),
         });
         if let Some(phones) = &phones {
-            phones.report_to(deliveries.clone());
+            let events: Arc<dyn CarrierEvents> = deliveries.clone();
+            phones.report_to(&events);
         }
         let admission = Arc::new(Admission::new(
             store.limits.clone(),
@@ -211,7 +213,12 @@ async fn open_keys(store: &Store, config: &Config) -> Result<Keys, StartError> {
         tracing::warn!(partitions, "store.partitions differs from what the store was made with, which counts.");
     }
     let wrapped = store.facts.set_once("wrapped_keys", Keys::wrap_new(&masters)).await?;
-    Ok(Keys::unwrap(masters, &wrapped, partitions)?)
+    let keys = Keys::unwrap(masters, &wrapped, partitions)?;
+    if let Some(rewrapped) = keys.rewrap(&wrapped) {
+        store.facts.set("wrapped_keys", rewrapped).await?;
+        tracing::info!("The store's keys are wrapped by every master key that is given now.");
+    }
+    Ok(keys)
 }
 
 fn api_keys(config: &Config) -> Result<ApiKeys, StartError> {

@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::ServerOptions;
-use crate::http::{ApiKeys, BodyLimit, time_limit};
+use crate::http::{ApiKeys, BodyLimit, detached, time_limit};
 use crate::message::Messages;
 use crate::number::Numbers;
 use crate::verification::Verifications;
@@ -83,6 +83,7 @@ pub fn router(api: Api, options: &ServerOptions) -> (Router, utoipa::openapi::Op
     let limit = Duration::from_secs(options.request_timeout_seconds);
     let router = router
         .layer(Extension(BodyLimit(options.body_limit_bytes)))
+        .layer(axum::middleware::from_fn(detached))
         .layer(axum::middleware::from_fn_with_state(limit, time_limit))
         .with_state(api);
     (router, document)

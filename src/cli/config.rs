@@ -52,7 +52,9 @@ fn odds(config: &Config) -> Vec<(&TenantId, u64, f64)> {
             let limits = tenant.limits.number.limits();
             let starts = u64::from(limits.starts_a_day());
             let guesses = starts * u64::from(tenant.verification.max_wrong_codes);
-            (&tenant.name, guesses, guesses as f64 / combinations(tenant.verification.code_length) as f64)
+            // A caller may ask for the shortest code that the tenant allows.
+            let shortest = if tenant.verification.short_codes { 4 } else { 6 }.min(tenant.verification.code_length);
+            (&tenant.name, guesses, guesses as f64 / combinations(shortest) as f64)
         })
         .collect()
 }

@@ -28,9 +28,10 @@ pub fn serve(file: Option<PathBuf>) -> Result<bool, Failure> {
         tracing::warn!("{warning}.");
     }
     runtime()?.block_on(async {
+        let signals = Signals::listen()?;
         let gateway = Gateway::start(config).await?;
         tracing::info!(address = %gateway.address(), "Gateway listens.");
-        until_told_to_stop().await?;
+        signals.told_to_stop().await?;
         tracing::info!("Gateway stops.");
         gateway.stop().await;
         Ok(true)
@@ -42,10 +43,11 @@ pub fn demo(args: DemoArgs) -> Result<bool, Failure> {
     start_logs(config.log.format == LogFormat::Json, &config.log.level)?;
     no_core_dump();
     runtime()?.block_on(async {
+        let signals = Signals::listen()?;
         let gateway = Gateway::start(config).await?;
         // A closed pipe does not end the gateway.
         let _ = banner(&mut std::io::stdout(), gateway.address(), &args.api_key, &args.data);
-        until_told_to_stop().await?;
+        signals.told_to_stop().await?;
         gateway.stop().await;
         Ok(true)
     })
@@ -154,16 +156,35 @@ Stop with Ctrl-C."#,
     out.flush()
 }
 
-/// Waits for Ctrl-C or, on Unix, SIGTERM.
-async fn until_told_to_stop() -> std::io::Result<()> {
+/// Ctrl-C and, on Unix, SIGTERM. Made before anything is started, so that a signal
+/// that comes early is not lost.
+struct Signals {
     #[cfg(unix)]
-    {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            ended = tokio::signal::ctrl_c() => ended,
-            _ = terminate.recv() => Ok(()),
+    both: [tokio::signal::unix::Signal; 2],
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Signals { both: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] })
         }
+        #[cfg(not(unix))]
+        Ok(Signals {})
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+
+    async fn told_to_stop(self) -> std::io::Result<()> {
+        #[cfg(unix)]
+        {
+            let [mut interrupt, mut terminate] = self.both;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            Ok(())
+        }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c().await
+    }
 }

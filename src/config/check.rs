@@ -3,36 +3,57 @@
 use super::{Config, CountryList, VerificationOptions};
 use crate::model::DAY;
 
-type Problem = (&'static str, String);
+/// The option's path, and what is wrong with it.
+type Problem = (String, String);
 
 /// Warnings, or the first option that must change: its path and the sentence.
 pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
     let mut warnings = Vec::new();
     verification("verification", &config.verification)?;
-    for tenant in &config.tenants {
-        verification("tenants", &tenant.verification)?;
+    for (i, tenant) in config.tenants.iter().enumerate() {
+        verification(&format!("tenants.{i}.verification"), &tenant.verification)?;
+        if config.tenants[..i].iter().any(|other| other.name == tenant.name) {
+            return Err((format!("tenants.{i}.name"), format!("tenant {:?} stands twice", tenant.name.0)));
+        }
         if tenant.name.0.is_empty() || !tenant.name.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         {
-            return Err(("tenants", format!("tenant name {:?} must be of letters, digits, - _ .", tenant.name.0)));
+            return Err((
+                format!("tenants.{i}.name"),
+                format!("tenant name {:?} must be of letters, digits, - _ .", tenant.name.0),
+            ));
         }
     }
-    for key in &config.keys {
+    for (i, key) in config.keys.iter().enumerate() {
         if !config.tenants.iter().any(|tenant| tenant.name == key.tenant) {
-            return Err(("keys", format!("a key names tenant {:?}, which is not under [[tenants]]", key.tenant.0)));
+            return Err((
+                format!("keys.{i}.tenant"),
+                format!("a key names tenant {:?}, which is not under [[tenants]]", key.tenant.0),
+            ));
         }
         if key.scopes.is_empty() {
             return Err((
-                "keys",
+                format!("keys.{i}.scopes"),
                 format!("the key of {:?} has no scopes, give it some of verify, deliver, support, ops", key.owner),
             ));
         }
     }
-    let bounds: [(&'static str, u64, u64, u64); 9] = [
+    let number = &config.limits.number;
+    let longest_wait = number.day_waits_minutes.iter().copied().max().unwrap_or(0);
+    let bounds: [(&'static str, u64, u64, u64); 18] = [
         ("store.partitions", config.store.partitions.into(), 1, 4096),
         ("delivery.workers", config.delivery.workers as u64, 1, 65_536),
         ("delivery.lease_seconds", config.delivery.lease_seconds, 2, 600),
         ("delivery.submit_timeout_seconds", config.delivery.submit_timeout_seconds, 1, 120),
         ("delivery.retry_first_seconds", config.delivery.retry_first_seconds, 1, 600),
+        ("delivery.retry_most_seconds", config.delivery.retry_most_seconds, config.delivery.retry_first_seconds, 3_600),
+        ("limits.number.sms_interval_seconds", number.sms_interval_seconds, 0, 86_400),
+        ("limits.number.voice_interval_seconds", number.voice_interval_seconds, 0, 86_400),
+        ("limits.number.day_waits_minutes", longest_wait, 0, 1_440),
+        ("limits.number.paused_minutes", number.paused_minutes, 0, 10_080),
+        ("server.request_timeout_seconds", config.server.request_timeout_seconds, 1, 3_600),
+        ("server.header_timeout_seconds", config.server.header_timeout_seconds, 1, 3_600),
+        ("server.shutdown_grace_seconds", config.server.shutdown_grace_seconds, 0, 600),
+        ("sandbox.sms_delay_ms", config.sandbox.sms_delay_ms, 0, 600_000),
         ("delivery.ring_seconds", config.delivery.ring_seconds, 5, 120),
         ("delivery.call_seconds", config.delivery.call_seconds, 10, 600),
         ("server.connections", config.server.connections as u64, 1, 1_000_000),
@@ -40,13 +61,13 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
     ];
     for (option, value, least, most) in bounds {
         if !(least..=most).contains(&value) {
-            return Err((option, format!("{option} is {value}, it must lie between {least} and {most}")));
+            return Err((option.into(), format!("{option} is {value}, it must lie between {least} and {most}")));
         }
     }
     for limits in config.tenants.iter().map(|tenant| &tenant.limits.number).chain([&config.limits.number]) {
         if limits.deliveries.per_ms.max(limits.deliveries_all_tenants.per_ms) > DAY {
             return Err((
-                "limits.number",
+                "limits.number".into(),
                 "a span of limits.number is at most one day: what is older is forgotten".into(),
             ));
         }
@@ -54,7 +75,10 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
     let wide = &config.limits.wide;
     for specs in [&wide.address, &wide.prefix, &wide.country, &wide.tenant] {
         if specs.iter().enumerate().any(|(i, spec)| specs[..i].iter().any(|other| other.per_ms == spec.per_ms)) {
-            return Err(("limits.wide", "a wide limit names the same span twice; keep the smaller count".into()));
+            return Err((
+                "limits.wide".into(),
+                "a wide limit names the same span twice; keep the smaller count".into(),
+            ));
         }
     }
     if config.countries.allow == CountryList::Only(Vec::new()) {
@@ -62,9 +86,29 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
     }
     if config.countries.allow == CountryList::Same {
         return Err((
-            "countries.allow",
+            "countries.allow".into(),
             "countries.allow lists countries or [\"*\"], \"same\" is for voice_allow".into(),
         ));
+    }
+    for (name, carrier) in &config.carriers {
+        if carrier.countries == CountryList::Same {
+            let problem =
+                format!("carriers.{name}.countries lists countries or [\"*\"], \"same\" is for countries.voice_allow");
+            return Err((format!("carriers.{name}.countries"), problem));
+        }
+        match carrier.profile.as_str() {
+            "sandbox" if config.sandbox.enabled => {}
+            "sandbox" => warnings.push(format!(
+                "carriers.{name} needs the sandbox phone: `serve` will not start without sandbox.enabled = true"
+            )),
+            other => {
+                let problem = format!("carriers.{name}: there is no profile {other:?}, known: sandbox");
+                return Err((format!("carriers.{name}.profile"), problem));
+            }
+        }
+    }
+    if config.seal.master_key.reveal().is_empty() && config.seal.master_key_file.as_os_str().is_empty() {
+        warnings.push("no master key is given: `serve` will not start without seal.master_key".into());
     }
     if config.carriers.is_empty() {
         warnings.push("no carrier is configured: every start is answered no_route".into());
@@ -81,27 +125,39 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
     Ok(warnings)
 }
 
-fn verification(option: &'static str, options: &VerificationOptions) -> Result<(), Problem> {
+fn verification(table: &str, options: &VerificationOptions) -> Result<(), Problem> {
     let shortest = if options.short_codes { 4 } else { 6 };
     if !(shortest..=10).contains(&options.code_length) {
         let hint = if options.code_length < 6 { " (4 and 5 need short_codes = true)" } else { "" };
         return Err((
-            option,
+            format!("{table}.code_length"),
             format!("code_length is {}, it must lie between {shortest} and 10{hint}", options.code_length),
         ));
     }
     if !(60..=3600).contains(&options.ttl_seconds) {
-        return Err((option, format!("ttl_seconds is {}, it must lie between 60 and 3600", options.ttl_seconds)));
+        return Err((
+            format!("{table}.ttl_seconds"),
+            format!("ttl_seconds is {}, it must lie between 60 and 3600", options.ttl_seconds),
+        ));
     }
     if !(1..=20).contains(&options.max_wrong_codes) {
-        return Err((option, format!("max_wrong_codes is {}, it must lie between 1 and 20", options.max_wrong_codes)));
+        return Err((
+            format!("{table}.max_wrong_codes"),
+            format!("max_wrong_codes is {}, it must lie between 1 and 20", options.max_wrong_codes),
+        ));
     }
     let name = &options.app_name;
     if name.is_empty() || name.chars().count() > 30 || name.chars().any(char::is_control) {
-        return Err((option, "app_name must have 1 to 30 characters, none of them control characters".into()));
+        return Err((
+            format!("{table}.app_name"),
+            "app_name must have 1 to 30 characters, none of them control characters".into(),
+        ));
     }
     if name.split(|c: char| !c.is_numeric()).any(|run| run.chars().count() >= 4) {
-        return Err((option, "app_name must not hold four figures in a row: an SMS has one code".into()));
+        return Err((
+            format!("{table}.app_name"),
+            "app_name must not hold four figures in a row: an SMS has one code".into(),
+        ));
     }
     Ok(())
 }

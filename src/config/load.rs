@@ -104,8 +104,10 @@ pub fn load(
         fail(culprit.map_or(0, |leaf| leaf.line), problem)
     })?;
     let warnings = check::check(&config).map_err(|(option, problem)| {
-        let line = leaves.iter().rev().find(|leaf| leaf.path.join(".").starts_with(option)).map_or(0, |leaf| leaf.line);
-        fail(line, problem)
+        // A tenant may have it from the general options.
+        let general = option.splitn(3, '.').last().unwrap_or_default().to_owned();
+        let set = |path: &str| leaves.iter().rev().find(|leaf| leaf.path.join(".").starts_with(path));
+        fail(set(&option).or_else(|| set(&general)).map_or(0, |leaf| leaf.line), problem)
     })?;
     Ok(Loaded { config, warnings })
 }

@@ -22,7 +22,7 @@ fn refused(text: &str, line: usize, words: &str) {
 fn the_defaults_are_a_configuration() {
     let loaded = load(None, &|_| None, &[]).unwrap();
     assert_eq!(loaded.config.verification.code_length, 6);
-    assert_eq!(loaded.warnings.len(), 3, "{:?}", loaded.warnings);
+    assert_eq!(loaded.warnings.len(), 4, "{:?}", loaded.warnings);
 }
 
 #[test]
@@ -43,6 +43,10 @@ fn what_is_wrong_is_found_with_its_line_and_a_fix() {
     refused("[carriers.a]\nprofil = \"sandbox\"\n", 2, "did you mean profile?");
     refused("[server\n", 1, "");
     refused("[seal]\nmaster_key = \"${NOT_SET}\"\n", 2, "set it");
+    refused("[delivery]\nretry_first_seconds = 100\nretry_most_seconds = 9\n", 3, "between 100 and 3600");
+    refused("[verification]\ncode_length = 4\nttl_seconds = 300\n", 2, "short_codes");
+    refused("[[tenants]]\nname = \"a\"\n[[tenants]]\nname = \"a\"\n", 4, "stands twice");
+    refused("[carriers.a]\nprofile = \"pigeon\"\n", 2, "no profile");
     refused("tenants = 5\n", 1, "array of tables");
     refused("[limits.number]\ndeliveries = \"9/2d\"\n", 2, "at most one day");
     refused("[limits.wide]\ncountry = [\"9/h\", \"5/60m\"]\n", 2, "same span twice");

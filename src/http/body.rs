@@ -2,6 +2,7 @@
 //! that hide something. A refusal names the field and never repeats its value.
 
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -13,6 +14,7 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::layers::Arrived;
 use super::{Kind, Problem};
 
 /// A JSON body, and its bytes for the idempotency fingerprint.
@@ -32,6 +34,7 @@ pub struct BodyLimit(pub usize);
 const DRAINED: usize = 32 << 20;
 
 async fn read(request: Request) -> Result<Bytes, Problem> {
+    let arrived = request.extensions().get::<Arrived>().cloned();
     let BodyLimit(most) = request.extensions().get().copied().unwrap_or(BodyLimit(64 << 10));
     let mut chunks = request.into_body().into_data_stream();
     let (mut body, mut length) = (Vec::new(), 0usize);
@@ -44,9 +47,23 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
             break;
         }
     }
+    if let Some(Arrived(arrived)) = arrived {
+        arrived.store(true, Ordering::Release);
+    }
     match length {
         length if length <= most => Ok(body.into()),
         _ => Err(Problem::new(Kind::PayloadTooLarge, format!("send at most {most} bytes"))),
+    }
+}
+
+/// A body of bounded size as it came, which may be empty.
+pub struct RawBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read(request).await.map(RawBody)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Around every request: an id, a log line, a metric, a time limit, headers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::task::AbortHandle;
 use tracing::Instrument;
 
 use super::{Kind, Problem};
@@ -48,6 +50,40 @@ pub async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next
 fn request_id() -> String {
     let bytes: [u8; 8] = crate::seal::random();
     format!("req_{:016x}", u64::from_be_bytes(bytes))
+}
+
+/// Whether a request's body has arrived whole; set by whoever reads it.
+#[derive(Clone, Default)]
+pub struct Arrived(pub Arc<AtomicBool>);
+
+/// Ends a request's task when nobody waits for it any more, unless it has arrived.
+struct Waiting {
+    task: AbortHandle,
+    arrived: Arrived,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.arrived.0.load(Ordering::Acquire) {
+            self.task.abort();
+        }
+    }
+}
+
+/// Lets a request that has arrived run to its end, also when its client goes away:
+/// what was stored is run, and what was taken is given back.
+pub async fn detached(mut request: Request, next: Next) -> Response {
+    let arrived = Arrived::default();
+    request.extensions_mut().insert(arrived.clone());
+    let task = tokio::spawn(next.run(request).in_current_span());
+    let _waiting = Waiting { task: task.abort_handle(), arrived };
+    match task.await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "A request ended in a fault.");
+            Problem::new(Kind::Internal, "this is a fault of the gateway; its log has the request id").into_response()
+        }
+    }
 }
 
 /// Ends a request that takes too long to arrive or to answer.

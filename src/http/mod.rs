@@ -9,8 +9,8 @@ mod problem;
 mod serve;
 
 pub use auth::{ApiKeys, Caller};
-pub use body::{Body, BodyLimit, IdempotencyKey, check_text, check_texts, object};
-pub use layers::{observe, time_limit};
+pub use body::{Body, BodyLimit, IdempotencyKey, RawBody, check_text, check_texts, object};
+pub use layers::{detached, observe, time_limit};
 pub use params::{InPath, InQuery};
 pub use problem::{Kind, Problem, fallback, method_not_allowed};
 pub use serve::{Served, serve};

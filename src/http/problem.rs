@@ -111,7 +111,8 @@ impl Problem {
         self
     }
 
-    fn retry_after(mut self, seconds: u64) -> Self {
+    /// When to come back, in the header and in the body.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
         self.with("retry_after_seconds", seconds)
     }

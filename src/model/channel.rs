@@ -23,14 +23,6 @@ impl Channel {
             Channel::Voice => "voice",
         }
     }
-
-    /// The other one.
-    pub fn other(self) -> Channel {
-        match self {
-            Channel::Sms => Channel::Voice,
-            Channel::Voice => Channel::Sms,
-        }
-    }
 }
 
 impl std::fmt::Display for Channel {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +16,7 @@ use crate::carrier::Phase;
 use crate::carrier::sandbox::{Action, By, CallError, CallOutcome, Item, Outcome, Phones, Say, known};
 use crate::clock::rfc3339;
 use crate::config::Scope;
-use crate::http::{ApiKeys, Body, Caller, InPath, InQuery, Kind, Problem, check_text};
+use crate::http::{ApiKeys, Body, Caller, InPath, InQuery, Kind, Problem, RawBody, check_text};
 use crate::model::{Channel, Locale, Part};
 use crate::voice::{self, Prompts};
 
@@ -258,7 +257,7 @@ async fn act(
     State(sandbox): State<Sandbox>,
     caller: Caller,
     InPath((id, action)): InPath<(String, String)>,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, Problem> {
     caller.may(Scope::Support)?;
     // Declining and hanging up need no words.
@@ -340,5 +339,5 @@ async fn clear_outcomes(
 
 fn unwritten(error: std::io::Error) -> Problem {
     tracing::error!(%error, "Sandbox list cannot be written.");
-    Problem::new(Kind::StoreUnavailable, "the sandbox's list cannot be written; is the disk full?")
+    Problem::new(Kind::StoreUnavailable, "the sandbox's list cannot be written; is the disk full?").retry_after(1)
 }

@@ -133,6 +133,17 @@ impl Keys {
         Err(SealError::WrongMaster)
     }
 
+    /// The look-up and partition keys wrapped by every master that is given now,
+    /// if one of them does not stand in `wrapped` yet: a rotation. `None`: nothing to do.
+    pub fn rewrap(&self, wrapped: &[u8]) -> Option<Vec<u8>> {
+        let stands = |master: &MasterKey| {
+            let id = master.id();
+            wrapped.windows(1 + ID).any(|head| head[0] == VERSION && head[1..] == id)
+        };
+        let plain = || Secret::new([&self.lookup.reveal()[..], &self.partition.reveal()[..]].concat());
+        (!self.masters.iter().all(stands)).then(|| Self::wrap(&self.masters, plain().reveal()))
+    }
+
     fn hash(&self, key: &Secret<[u8; 32]>, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac =
             <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key.reveal()).expect("HMAC takes keys of any length");
@@ -232,6 +243,25 @@ mod tests {
         assert_eq!(by_old.number(&number), by_new.number(&number));
         assert_eq!(by_old.partition(&number), by_new.partition(&number));
         assert_eq!(Keys::unwrap(vec![master()], &wrapped, 128).unwrap_err(), SealError::WrongMaster);
+        assert!(by_old.rewrap(&wrapped).is_none());
+    }
+
+    #[test]
+    fn a_rotation_forgets_nothing() {
+        let (old, new) = (master(), master());
+        let number = E164::new("+819012345678", 2).unwrap();
+        let wrapped = Keys::wrap_new(std::slice::from_ref(&old));
+        let before = Keys::unwrap(vec![old.clone()], &wrapped, 128).unwrap();
+        let sealed = before.seal_number(&number);
+        // Add the new one, make it the one that seals, retire the old one.
+        let both = Keys::unwrap(vec![new.clone(), old], &wrapped, 128).unwrap();
+        assert_eq!(both.open_number(&sealed).unwrap(), number);
+        let resealed = both.seal_number(&number);
+        let wrapped = both.rewrap(&wrapped).expect("the new master is not in it yet");
+        let after = Keys::unwrap(vec![new], &wrapped, 128).unwrap();
+        assert_eq!(after.number(&number), before.number(&number));
+        assert_eq!(after.open_number(&resealed).unwrap(), number);
+        assert_eq!(after.open_number(&sealed).unwrap_err(), SealError::WrongMaster);
         assert_eq!(MasterKey::from_base64("c2hvcnQ=").unwrap_err(), SealError::NotAMasterKey);
     }
 

@@ -23,10 +23,10 @@ impl Verifications {
         }
         let subject =
             request.subject.map(|subject| self.keys.digest("subject", &[tenant.0.as_bytes(), subject.as_bytes()]));
-        if let Some(id) = self.rejoins_with_new_code(tenant, &to, subject, &options.verification).await? {
-            return self.rejoin(tenant, id, &request).await;
-        }
         let (code_length, ttl_seconds) = lengths(&options.verification, &request)?;
+        if let Some(id) = self.rejoins_with_new_code(tenant, &to, subject, &options.verification).await? {
+            return self.rejoin(tenant, id, &request, memo).await;
+        }
         let target = Target { number: &request.to.e164, country: to.country, kind: to.kind };
         let admitted =
             self.admission.admit(tenant, target, request.wanted, request.address).await.map_err(SendError::Denied)?;
@@ -66,11 +66,21 @@ impl Verifications {
 
     /// The "Didn't receive a code?" action.
     pub async fn resend(&self, tenant: &TenantId, request: ResendRequest<'_>) -> Result<View, SendError> {
+        let memo = request.repeatable.map(|Repeatable { key, body }| {
+            self.admission.memo(tenant, "deliveries", &request.id.to_string(), key, body)
+        });
+        self.resend_once(tenant, request, memo).await
+    }
+
+    /// A resend whose answer is kept under a key that may be a start's.
+    async fn resend_once(
+        &self,
+        tenant: &TenantId,
+        request: ResendRequest<'_>,
+        memo: Option<Memo>,
+    ) -> Result<View, SendError> {
         let options = self.tenant(tenant);
         let id = request.id;
-        let memo = request
-            .repeatable
-            .map(|Repeatable { key, body }| self.admission.memo(tenant, "deliveries", &id.to_string(), key, body));
         if let Some(memo) = &memo {
             match self.store.numbers.recall(id.partition(), memo).await? {
                 Recall::Nothing => {}
@@ -138,7 +148,7 @@ impl Verifications {
         match self.store.numbers.recall(to.partition, memo).await? {
             Recall::Nothing => Ok(None),
             Recall::OtherBody => Err(SendError::OtherBody),
-            Recall::Kept(answer) => match decode(&answer)? {
+            Recall::Kept(answer) => match decode_start(&answer)? {
                 Started::Created(view) => Ok(Some(StartAnswer::Created(view))),
                 Started::Joined(view) => Ok(Some(StartAnswer::Joined(view))),
                 // Refusals are not kept; asked again they get today's answer.
@@ -169,17 +179,13 @@ impl Verifications {
         tenant: &TenantId,
         id: RecordId,
         request: &StartRequest<'_>,
+        memo: Option<Memo>,
     ) -> Result<StartAnswer, SendError> {
         let channel =
             self.admission.choose(request.to.country, request.to.kind, request.wanted).map_err(SendError::Denied)?;
-        let resend = ResendRequest {
-            id,
-            channel,
-            address: request.address,
-            asked_by: request.asked_by,
-            repeatable: request.repeatable,
-        };
-        match Box::pin(self.resend(tenant, resend)).await {
+        let resend =
+            ResendRequest { id, channel, address: request.address, asked_by: request.asked_by, repeatable: None };
+        match self.resend_once(tenant, resend, memo).await {
             Ok(view) => Ok(StartAnswer::Joined(view)),
             Err(SendError::Limit(refusal, _)) => {
                 let view = self.store.numbers.get(id, tenant).await?.ok_or(SendError::NotFound)?;
@@ -260,6 +266,14 @@ impl Verifications {
 fn decode<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T, SendError> {
     serde_json::from_str(answer)
         .map_err(|error| SendError::Store(crate::store::StoreError::Unreadable(error.to_string())))
+}
+
+/// A start's kept answer: its own, or that of the resend it became by joining.
+fn decode_start(answer: &str) -> Result<Started, SendError> {
+    match serde_json::from_str(answer) {
+        Ok(Resent::Queued(view)) => Ok(Started::Joined(view)),
+        _ => decode(answer),
+    }
 }
 
 /// The code's length and life, within what the tenant allows.
