@@ -55,10 +55,12 @@ async fn fifty_kills_lose_nothing_and_change_no_code() {
 async fn start_many_and_kill(gateway: &mut Gateway) -> HashMap<String, String> {
     let accepted = Arc::new(Mutex::new(HashMap::new()));
     let requests: Vec<_> = (0..STARTS)
-        .map(|_| {
+        .map(|i| {
             let (to, accepted) = (gateway.number(), accepted.clone());
             let request = gateway.request(reqwest::Method::POST, "/v1/verifications").json(&json!({ "to": to }));
             tokio::spawn(async move {
+                // One after the other: at any instant some are old and some are new.
+                tokio::time::sleep(Duration::from_millis(4 * i as u64)).await;
                 if let Ok(response) = request.send().await
                     && response.status() == 201
                     && let Ok(body) = response.json::<Value>().await
@@ -69,7 +71,7 @@ async fn start_many_and_kill(gateway: &mut Gateway) -> HashMap<String, String> {
         })
         .collect();
     until(SOON, "acceptance", || async { (accepted.lock().unwrap().len() >= IN_FLIGHT + 5).then_some(()) }).await;
-    tokio::time::sleep(Duration::from_micros(random_below(90_000))).await;
+    tokio::time::sleep(Duration::from_micros(random_below(150_000))).await;
     gateway.kill();
     for request in requests {
         request.await.unwrap();

@@ -7,6 +7,7 @@ mod bad_input;
 mod browser;
 mod carriers;
 mod command_line;
+mod disk_full;
 mod docs;
 mod durability;
 mod idempotency;
