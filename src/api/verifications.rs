@@ -15,6 +15,7 @@ use crate::clock::rfc3339;
 use crate::config::Scope;
 use crate::http::{Body, Caller, IdempotencyKey, InPath, InQuery, Kind, Problem, check_text, check_texts, object};
 use crate::model::{AskedBy, Channel, Locale, RecordId, RecordKind, Status};
+use crate::store::View;
 use crate::template::About;
 use crate::verification::{Repeatable, ResendRequest, StartAnswer, StartRequest, Verdict};
 
@@ -185,6 +186,14 @@ fn verification_id(text: &str) -> Result<RecordId, Problem> {
     text.parse().ok().filter(|id: &RecordId| id.kind() == RecordKind::Verification).ok_or_else(error::not_found)
 }
 
+impl Api {
+    /// The caller's verification as it is now, or 404.
+    async fn verification(&self, caller: &Caller, id: &str) -> Result<View, Problem> {
+        let view = self.verifications.get(verification_id(id)?, caller.tenant()).await;
+        view.map_err(|error| Problem::store(&error))?.ok_or_else(error::not_found)
+    }
+}
+
 impl From<AskedChannel> for Wanted {
     fn from(asked: AskedChannel) -> Self {
         match asked {
@@ -348,8 +357,7 @@ pub async fn get(
 ) -> Result<Json<Verification>, Problem> {
     caller.may(Scope::Verify)?;
     let room = &api.verifications;
-    let view = room.get(verification_id(&id)?, caller.tenant()).await.map_err(|e| Problem::store(&e))?;
-    let view = view.ok_or_else(error::not_found)?;
+    let view = api.verification(&caller, &id).await?;
     Ok(Json(Verification::of(&view, room, &room.limits(caller.tenant()))))
 }
 
@@ -389,8 +397,7 @@ pub async fn help(
 ) -> Result<Json<Help>, Problem> {
     caller.may(Scope::Verify)?;
     let room = &api.verifications;
-    let view = room.get(verification_id(&id)?, caller.tenant()).await.map_err(|e| Problem::store(&e))?;
-    let view = view.ok_or_else(error::not_found)?;
+    let view = api.verification(&caller, &id).await?;
     let help = room.help(&view, locale(query.locale.as_deref())?.as_ref());
     let steps = help.steps.into_iter().map(|step| Step { id: step.id, about: step.about, text: step.text });
     Ok(Json(Help {

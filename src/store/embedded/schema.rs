@@ -62,9 +62,6 @@ CREATE TABLE fact (
 ) WITHOUT ROWID;
 ";
 
-/// Tables whose rows end by themselves.
-pub const PURGED: [&str; 4] = ["record", "number", "memo", "wide"];
-
 /// Opens or makes the file. A file of a newer version is refused, untouched.
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, OpenFlags::default()).map_err(super::shell::error)?;

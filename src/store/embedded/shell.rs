@@ -4,7 +4,6 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::rules::{Open, Rule, Rules, Slot};
-use super::schema::PURGED;
 use crate::model::{DAY, Digest, Ms, NumberHash, RecordId, Sent, TenantId, Usage};
 use crate::store::StoreError;
 use crate::store::ops::*;
@@ -20,6 +19,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 const KEPT_AFTER_EXPIRY: Ms = DAY;
 /// Records that are ended at a time.
 const EXPIRIES: usize = 500;
+/// Tables whose rows end by themselves.
+const PURGED: [&str; 4] = ["record", "number", "memo", "wide"];
 /// Rows removed from one table at a time.
 const PURGE_ROWS: u32 = 1_000;
 
