@@ -1,6 +1,6 @@
 //! Options that can be read but make no sense, and pairs that contradict.
 
-use super::{Config, CountryList, VerificationOptions};
+use super::{Config, CountryList, TTL_SECONDS, VerificationOptions};
 use crate::model::DAY;
 
 /// The option's path, and what is wrong with it.
@@ -134,7 +134,7 @@ fn verification(table: &str, options: &VerificationOptions) -> Result<(), Proble
             format!("code_length is {}, it must lie between {shortest} and 10{hint}", options.code_length),
         ));
     }
-    if !(60..=3600).contains(&options.ttl_seconds) {
+    if !TTL_SECONDS.contains(&options.ttl_seconds) {
         return Err((
             format!("{table}.ttl_seconds"),
             format!("ttl_seconds is {}, it must lie between 60 and 3600", options.ttl_seconds),

@@ -11,8 +11,8 @@ mod tests;
 pub use load::{ConfigError, Loaded, load};
 pub use options::{
     CarrierOptions, Config, Countries, CountryList, DeliveryOptions, KeyOptions, LimitOptions, LogFormat, LogOptions,
-    NumberLimitOptions, OnResend, SandboxOptions, Scope, SealOptions, ServerOptions, StoreOptions, TemplateOptions,
-    TenantLimits, TenantOptions, VerificationOptions, VoiceOptions, WideLimitOptions,
+    NumberLimitOptions, OnResend, SandboxOptions, Scope, SealOptions, ServerOptions, StoreOptions, TTL_SECONDS,
+    TemplateOptions, TenantLimits, TenantOptions, VerificationOptions, VoiceOptions, WideLimitOptions,
 };
 
 /// The defaults, as they are compiled in.

@@ -78,6 +78,9 @@ pub enum OnResend {
     New,
 }
 
+/// How short and how long a code may live, whoever says so.
+pub const TTL_SECONDS: std::ops::RangeInclusive<u64> = 60..=3600;
+
 #[derive(Debug, Clone, Deserialize)]
 pub struct VerificationOptions {
     pub code_length: u8,

@@ -9,12 +9,12 @@ use crate::admission::{Admission, Target, Wanted};
 use crate::clock::Clock;
 use crate::config::TenantOptions;
 use crate::delivery::{Deliveries, Payload};
-use crate::model::{AskedBy, Channel, Code, Locale, RecordId, RecordKind, SECOND, Status, TenantId};
+use crate::model::{AskedBy, Channel, Code, Locale, RecordId, RecordKind, SECOND, TenantId};
 use crate::number::Parsed;
 use crate::seal::{Keys, random};
 use crate::store::{Recall, Record, Start, Started, Store, StoreError, View};
 use crate::telemetry::Metrics;
-use crate::verification::{Repeatable, SendError};
+use crate::verification::{Repeatable, SendError, life_seconds};
 
 /// Longest text, in characters: ten segments of GSM-7.
 pub const LONGEST_TEXT: usize = 1_530;
@@ -77,10 +77,7 @@ impl Messages {
                 Recall::Nothing => {}
             }
         }
-        let ttl_seconds = request.ttl_seconds.unwrap_or(options.verification.ttl_seconds);
-        if !(60..=3600).contains(&ttl_seconds) {
-            return Err(SendError::Option("ttl_seconds", "must lie between 60 and 3600".into()));
-        }
+        let ttl_seconds = life_seconds(&options.verification, request.ttl_seconds)?;
         let length = request.text.chars().count();
         if length == 0 || length > LONGEST_TEXT {
             return Err(SendError::Option("text", format!("must have 1 to {LONGEST_TEXT} characters")));
@@ -94,24 +91,10 @@ impl Messages {
             return Err(SendError::Option("code", "is needed for a call: the digits that it speaks".into()));
         }
         let id = RecordId::new(RecordKind::Message, to.partition, random());
-        let now = self.clock.now();
+        let locale = request.locale.unwrap_or_else(|| options.verification.locale.clone());
         let record = Record {
-            v: Record::VERSION,
-            id,
-            tenant: tenant.clone(),
-            to,
-            status: Status::Pending,
-            created: now,
-            expires: now + ttl_seconds * SECOND,
-            locale: request.locale.unwrap_or_else(|| options.verification.locale.clone()),
             secret: Some(Payload { code, text: Some(request.text.to_owned()) }.seal(&self.keys, id)),
-            code_hash: None,
-            superseded: Vec::new(),
-            wrong: 0,
-            max_wrong: 0,
-            subject: None,
-            metadata: None,
-            deliveries: Vec::new(),
+            ..Record::pending(id, tenant, to, locale, self.clock.now(), ttl_seconds * SECOND)
         };
         let lease = self.deliveries.lease();
         let limits = options.limits.number.limits();

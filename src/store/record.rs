@@ -130,6 +130,29 @@ impl Record {
     /// The layout that this version writes.
     pub const VERSION: u16 = 1;
 
+    /// A new one with nothing to check, without deliveries. A verification sets
+    /// its code's fields over it.
+    pub fn pending(id: RecordId, tenant: &TenantId, to: Destination, locale: Locale, created: Ms, life_ms: Ms) -> Self {
+        Record {
+            v: Record::VERSION,
+            id,
+            tenant: tenant.clone(),
+            to,
+            status: Status::Pending,
+            created,
+            expires: created + life_ms,
+            locale,
+            secret: None,
+            code_hash: None,
+            superseded: Vec::new(),
+            wrong: 0,
+            max_wrong: 0,
+            subject: None,
+            metadata: None,
+            deliveries: Vec::new(),
+        }
+    }
+
     /// Verification or message.
     pub fn kind(&self) -> RecordKind {
         self.id.kind()

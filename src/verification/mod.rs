@@ -22,6 +22,7 @@ use crate::telemetry::Metrics;
 use crate::template::Templates;
 
 pub use check::{CheckError, Verdict};
+pub use start::life_seconds;
 
 /// What `app.rs` connects the room with.
 pub struct Verifications {

@@ -2,7 +2,7 @@
 
 use super::{Repeatable, ResendRequest, SendError, StartAnswer, StartRequest, Verifications};
 use crate::admission::{Admitted, Target, Wanted};
-use crate::config::{OnResend, VerificationOptions};
+use crate::config::{OnResend, TTL_SECONDS, VerificationOptions};
 use crate::delivery::Payload;
 use crate::model::{Digest, NumberLimits, RecordId, RecordKind, SECOND, Status, TenantId};
 use crate::seal::{draw_code, random};
@@ -222,24 +222,14 @@ impl Verifications {
         let options = &self.tenant(tenant).verification;
         let id = RecordId::new(RecordKind::Verification, to.partition, random());
         let code = draw_code(code_length);
-        let (hash, now) = (self.keys.code(id, &code), self.clock.now());
+        let locale = request.locale.clone().unwrap_or_else(|| options.locale.clone());
         Record {
-            v: Record::VERSION,
-            id,
-            tenant: tenant.clone(),
-            to,
-            status: Status::Pending,
-            created: now,
-            expires: now + ttl_seconds * SECOND,
-            locale: request.locale.clone().unwrap_or_else(|| options.locale.clone()),
+            code_hash: Some(self.keys.code(id, &code)),
             secret: Some(Payload { code: Some(code), text: None }.seal(&self.keys, id)),
-            code_hash: Some(hash),
-            superseded: Vec::new(),
-            wrong: 0,
             max_wrong: options.max_wrong_codes,
             subject,
             metadata: request.metadata.clone(),
-            deliveries: Vec::new(),
+            ..Record::pending(id, tenant, to, locale, self.clock.now(), ttl_seconds * SECOND)
         }
     }
 
@@ -283,9 +273,14 @@ fn lengths(options: &VerificationOptions, request: &StartRequest<'_>) -> Result<
     if !(shortest..=10).contains(&code_length) {
         return Err(SendError::Option("code_length", format!("must lie between {shortest} and 10")));
     }
-    let ttl_seconds = request.ttl_seconds.unwrap_or(options.ttl_seconds);
-    if !(60..=3600).contains(&ttl_seconds) {
+    Ok((code_length, life_seconds(options, request.ttl_seconds)?))
+}
+
+/// How long a code or message lives: what was asked for, or the tenant's own.
+pub fn life_seconds(options: &VerificationOptions, asked: Option<u64>) -> Result<u64, SendError> {
+    let ttl_seconds = asked.unwrap_or(options.ttl_seconds);
+    if !TTL_SECONDS.contains(&ttl_seconds) {
         return Err(SendError::Option("ttl_seconds", "must lie between 60 and 3600".into()));
     }
-    Ok((code_length, ttl_seconds))
+    Ok(ttl_seconds)
 }
