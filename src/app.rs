@@ -13,7 +13,7 @@ use crate::api::{self, Api};
 use crate::carrier::CarrierEvents;
 use crate::carrier::sandbox::Phones;
 use crate::clock::Clock;
-use crate::config::{Config, TenantOptions};
+use crate::config::{Config, StoreOptions, TenantOptions};
 use crate::delivery::{Carriers, Deliveries, Line, Parts, Wording};
 use crate::http::{ApiKeys, Served, fallback, method_not_allowed, observe, serve};
 use crate::message::Messages;
@@ -22,6 +22,7 @@ use crate::number::Numbers;
 use crate::pages::{self, Pages};
 use crate::seal::{ApiKeyHash, Keys, MasterKey, SealError};
 use crate::store::embedded::Embedded;
+use crate::store::redis::{self, Redis, RedisOptions};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::template::Templates;
@@ -60,25 +61,22 @@ pub struct Gateway {
     worker: tokio::task::JoinHandle<()>,
     phones: Option<Arc<Phones>>,
     grace: Duration,
-    // Held for as long as the store is open.
-    _lock: std::fs::File,
+    // Held for as long as the embedded store is open.
+    _lock: Option<std::fs::File>,
 }
 
 impl Gateway {
     /// Starts one: the store first, then the rooms, then the worker, the door last.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let clock = Clock::System;
         let metrics = Arc::new(Metrics::default());
-        let folder = folder_of(&config.store.path)?;
-        let lock = lock(&config.store.path)?;
-        let store = Embedded::open(&config.store.path, clock.clone())?;
+        let Opened { store, clock, lock } = open_store(&config.store).await?;
         let keys = Arc::new(open_keys(&store, &config).await?);
         let tenants: Arc<BTreeMap<TenantId, TenantOptions>> =
             Arc::new(config.tenants.iter().map(|tenant| (tenant.name.clone(), tenant.clone())).collect());
         let api_keys = api_keys(&config)?;
         let (templates, prompts) = words(&config)?;
 
-        let phones = open_phones(&config, &folder, &prompts, &clock)?;
+        let phones = open_phones(&config, &prompts, &clock)?;
         let carriers = connect_carriers(&config, phones.as_ref())?;
         let deliveries = Deliveries::new(Parts {
             store: store.clone(),
@@ -172,14 +170,45 @@ impl Gateway {
     }
 }
 
+/// A store with the clock that counts for it.
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// The clock that counts for it.
+    pub clock: Clock,
+    /// The embedded store's, held while it is open.
+    pub lock: Option<std::fs::File>,
+}
+
+/// Opens the store that the options name.
+pub async fn open_store(options: &StoreOptions) -> Result<Opened, StartError> {
+    if !options.is_shared() {
+        make_folder_of(&options.path)?;
+        let (lock, clock) = (lock(&options.path)?, Clock::System);
+        let store = Embedded::open(&options.path, clock.clone())?;
+        return Ok(Opened { store, clock, lock: Some(lock) });
+    }
+    let clock = Clock::followed();
+    let redis = RedisOptions {
+        url: options.url.reveal().clone(),
+        key_prefix: options.key_prefix.clone(),
+        ca: redis::read_ca(&options.tls_ca_file)?,
+        min_replicas_acked: options.min_replicas_acked,
+        partitions: options.partitions,
+    };
+    let store = Redis::open(&redis, &clock).await?;
+    // Learns the clock before anything asks for it.
+    store.fleet.beat().await?;
+    Ok(Opened { store, clock, lock: None })
+}
+
 fn wording(tenant: &TenantOptions) -> Wording {
     Wording { app_name: tenant.verification.app_name.clone(), pause_ms: tenant.limits.number.paused_ms() }
 }
 
-fn folder_of(path: &Path) -> Result<PathBuf, StartError> {
+fn make_folder_of(path: &Path) -> Result<(), StartError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|error| StartError::File(folder.to_owned(), error))?;
-    Ok(folder.to_owned())
+    std::fs::create_dir_all(folder).map_err(|error| StartError::File(folder.to_owned(), error))
 }
 
 /// A lock beside the store's file; the system drops it when the process ends.
@@ -202,8 +231,8 @@ async fn open_keys(store: &Store, config: &Config) -> Result<Keys, StartError> {
     }
     let masters: Vec<MasterKey> = text.split_whitespace().map(MasterKey::from_base64).collect::<Result<_, _>>()?;
     if masters.is_empty() {
-        let fix = "no master key is given; set seal.master_key = \"${OTP_MASTER_KEY}\" and that variable, \
-                   for example to the output of `openssl rand -base64 32`";
+        let fix = "no master key is given; set OTP_MASTER_KEY (the same for all gateways of a store), for example \
+                   to the output of `openssl rand -base64 32`";
         return Err(StartError::Config(fix.into()));
     }
     let partitions = store.facts.set_once("partitions", config.store.partitions.to_be_bytes().to_vec()).await?;
@@ -245,17 +274,13 @@ pub fn words(config: &Config) -> Result<(Arc<Templates>, Arc<Prompts>), StartErr
     Ok((Arc::new(templates), Arc::new(prompts)))
 }
 
-fn open_phones(
-    config: &Config,
-    folder: &Path,
-    prompts: &Arc<Prompts>,
-    clock: &Clock,
-) -> Result<Option<Arc<Phones>>, StartError> {
+fn open_phones(config: &Config, prompts: &Arc<Prompts>, clock: &Clock) -> Result<Option<Arc<Phones>>, StartError> {
     if !config.sandbox.enabled {
         return Ok(None);
     }
     let own = &config.sandbox.list;
-    let path = if own.as_os_str().is_empty() { folder.join("sandbox.jsonl") } else { own.clone() };
+    let path = if own.as_os_str().is_empty() { config.store.path.with_file_name("sandbox.jsonl") } else { own.clone() };
+    make_folder_of(&path)?;
     let delay = Duration::from_millis(config.sandbox.sms_delay_ms);
     let phones = Phones::open(&path, prompts.clone(), clock.clone(), delay);
     phones.map(Some).map_err(|error| StartError::File(path, error))

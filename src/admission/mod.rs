@@ -96,6 +96,19 @@ impl Admission {
         }
     }
 
+    /// Ends an admission: gives back what was taken for a send that did not happen. Of
+    /// one whose fate is unknown (the store went away) nothing is given back: limits may
+    /// over-count by it, never the other way.
+    pub async fn conclude<A>(&self, admitted: Admitted, done: &Result<A, StoreError>, sent: impl Fn(&A) -> bool) {
+        let is_over = match done {
+            Ok(answer) => !sent(answer),
+            Err(error) => !matches!(error, StoreError::Away(_)),
+        };
+        if is_over {
+            self.give_back(admitted).await;
+        }
+    }
+
     /// Gives back what was taken for a send that did not happen. If the store is
     /// away now, the limits over-count by this send: never the other way.
     pub async fn give_back(&self, admitted: Admitted) {

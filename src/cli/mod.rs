@@ -1,9 +1,12 @@
 //! The command line. Owns arguments, what is printed and exit codes: 0 it
 //! worked, 1 it did not, 2 the call was wrong. Errors are one line with a hint.
 
+mod bench;
 mod client;
 mod config;
+mod health;
 mod run;
+mod store;
 mod talk;
 mod words;
 
@@ -63,6 +66,22 @@ enum Command {
         #[command(flatten)]
         gateway: GatewayArgs,
     },
+    /// Ask a gateway whether it can take requests, for health checks
+    #[command(
+        after_help = "Exit code 0 if it can, 1 if not.\n\nExample:\n  otp-gateway health --url http://127.0.0.1:8080"
+    )]
+    Health {
+        /// The gateway
+        #[arg(long, env = "OTP_URL", default_value = "http://127.0.0.1:8080")]
+        url: String,
+    },
+    /// Look after the store
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Test a running gateway under load, and against what this machine can do at all
+    Bench(bench::BenchArgs),
+    #[command(hide = true)]
+    BenchCeiling(bench::CeilingArgs),
     /// Look at the words of messages and calls
     #[command(subcommand)]
     Templates(TemplatesCommand),
@@ -79,6 +98,16 @@ struct DemoArgs {
     /// Folder for the store and the sandbox's list; may hold other files
     #[arg(long, value_name = "DIR", default_value = "otp-data")]
     data: PathBuf,
+    /// A store that several gateways share: redis://, redis-sentinel:// or redis-cluster://
+    #[arg(
+        long,
+        value_name = "URL",
+        hide_env_values = true,
+        env = "OTP_STORE__URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    store: String,
     /// The API key
     #[arg(long, value_name = "KEY", default_value = "demo-key")]
     api_key: String,
@@ -121,6 +150,27 @@ enum KeysCommand {
         /// What it may do; may be given several times
         #[arg(long = "scope", value_parser = scope, default_values = ["verify", "deliver"])]
         scopes: Vec<Scope>,
+        /// For scripts
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    /// Copy the embedded store to a file, also while a gateway runs on it
+    #[command(
+        after_help = "The copy is whole, of one instant. Keep the master key elsewhere: without it the copy is worth nothing.\n\nExample:\n  otp-gateway store backup /backup/otp.db --config otp.toml"
+    )]
+    Backup {
+        /// The new file; it must not exist
+        file: PathBuf,
+        /// The configuration file that names the store
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The store's file, instead of what the configuration names
+        #[arg(long, value_name = "FILE", conflicts_with = "config")]
+        path: Option<PathBuf>,
         /// For scripts
         #[arg(long)]
         json: bool,
@@ -231,6 +281,12 @@ pub fn main() -> ExitCode {
         Command::Send(args) => talk::send(args),
         Command::Check { id, code, gateway } => talk::check(&id, &code, &gateway),
         Command::Status { id, gateway } => talk::status(&id, &gateway),
+        Command::Health { url } => health::ask(&url),
+        Command::Store(StoreCommand::Backup { file, config, path, json }) => {
+            store::backup(&file, config.as_deref(), path, json)
+        }
+        Command::Bench(args) => bench::run(args),
+        Command::BenchCeiling(args) => bench::ceiling(args),
         Command::Templates(TemplatesCommand::Lint { dir, json }) => words::lint(dir, json),
         Command::Voice(VoiceCommand::Render { code, out, locale, dir, no_gate }) => {
             words::render(&code, &out, &locale, dir, !no_gate)

@@ -17,7 +17,15 @@ use crate::telemetry::start_logs;
 pub fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
     let vars: Vec<(String, String)> =
         std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
-    Ok(crate::config::load(file, &|name| std::env::var(name).ok(), &vars)?)
+    let mut loaded = crate::config::load(file, &|name| std::env::var(name).ok(), &vars)?;
+    let seal = &mut loaded.config.seal;
+    if seal.master_key.reveal().is_empty()
+        && seal.master_key_file.as_os_str().is_empty()
+        && let Ok(key) = std::env::var("OTP_MASTER_KEY")
+    {
+        seal.master_key = Secret::new(key);
+    }
+    Ok(loaded)
 }
 
 pub fn serve(file: Option<PathBuf>) -> Result<bool, Failure> {
@@ -71,7 +79,11 @@ fn demo_config(args: &DemoArgs) -> Result<Config, Failure> {
     config.server.listen = args.listen;
     std::fs::create_dir_all(&args.data).map_err(|error| format!("{}: {error}", args.data.display()))?;
     config.store.path = args.data.join("gateway.db");
-    if config.seal.master_key.reveal().is_empty() {
+    if !args.store.is_empty() {
+        config.store.url = Secret::new(args.store.clone());
+    }
+    // One that several gateways share cannot have a key of one gateway's own.
+    if config.seal.master_key.reveal().is_empty() && !config.store.is_shared() {
         config.seal.master_key = demo_master_key(&args.data.join("master.key"))?;
     }
     config.sandbox.enabled = true;

@@ -56,8 +56,20 @@ pub struct LogOptions {
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct StoreOptions {
+    #[serde(deserialize_with = "secret")]
+    pub url: Secret<String>,
     pub path: PathBuf,
     pub partitions: u16,
+    pub key_prefix: String,
+    pub tls_ca_file: PathBuf,
+    pub min_replicas_acked: u32,
+}
+
+impl StoreOptions {
+    /// Whether gateways share it.
+    pub fn is_shared(&self) -> bool {
+        !self.url.reveal().is_empty()
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

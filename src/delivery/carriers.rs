@@ -1,14 +1,11 @@
 //! The configured carriers, each with what routing knows of it and its pace.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
-
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::blocks;
 use crate::carrier::Carrier;
 use crate::config::{CarrierOptions, CountryList};
+use crate::model::LimitSpec;
 use crate::routing::Candidate;
 
 /// A carrier with its options.
@@ -16,19 +13,12 @@ pub struct Line {
     name: String,
     options: CarrierOptions,
     carrier: Arc<dyn Carrier>,
-    pace: Option<DefaultDirectRateLimiter>,
 }
 
 impl Line {
     /// Connects a carrier with the operator's options for it.
     pub fn new(name: &str, options: CarrierOptions, carrier: Arc<dyn Carrier>) -> Self {
-        let pace = options.throughput.and_then(|spec| {
-            let each = Duration::from_millis(spec.per_ms) / spec.count;
-            // A burst of a tenth of the span, at least one, smooths what arrives together.
-            let burst = NonZeroU32::new((spec.count / 10).max(1))?;
-            Some(RateLimiter::direct(Quota::with_period(each)?.allow_burst(burst)))
-        });
-        Line { name: name.to_owned(), options, carrier, pace }
+        Line { name: name.to_owned(), options, carrier }
     }
 
     /// Its name in the configuration.
@@ -41,11 +31,9 @@ impl Line {
         &*self.carrier
     }
 
-    /// Waits until its throughput allows one more submit.
-    pub async fn pace(&self) {
-        if let Some(pace) = &self.pace {
-            pace.until_ready().await;
-        }
+    /// Submits that it takes, over all gateways; `None`: any number.
+    pub fn pace(&self) -> Option<LimitSpec> {
+        self.options.throughput
     }
 }
 

@@ -88,7 +88,9 @@ impl Deliveries {
         }
         let mut retry_hint = Retry::default();
         for (i, (choice, line)) in lines.iter().enumerate() {
-            line.pace().await;
+            if let Some(pace) = line.pace() {
+                self.parts.store.fleet.turn(line.name(), pace).await?;
+            }
             // After the pace: a carrier that is waited for holds no other one up.
             let permit = self.submits.acquire().await.map_err(|_| Stop::Done)?;
             let attempt = self.begin(&job, line, &choice.reason).await?;

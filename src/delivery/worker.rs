@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Deliveries;
 use super::steps::Job;
-use crate::store::{Claim, Lease, Record, Release, Renew, Renewed};
+use crate::store::{BEAT_MS, Claim, Lease, Record, Release, Renew, Renewed};
 
 /// How often due deliveries are looked for. What was accepted here does not wait
 /// for it.
@@ -18,6 +18,7 @@ impl Deliveries {
     /// Starts to look for due deliveries, until [`Deliveries::stop`].
     pub fn start(self: &Arc<Self>) -> tokio::task::JoinHandle<()> {
         let deliveries = self.clone();
+        tokio::spawn(self.clone().say_alive());
         let mut stopping = self.stopping.subscribe();
         tokio::spawn(async move {
             let mut away = false;
@@ -37,6 +38,21 @@ impl Deliveries {
                 }
             }
         })
+    }
+
+    /// Says that this gateway lives, until it stops.
+    async fn say_alive(self: Arc<Self>) {
+        let mut stopping = self.stopping.subscribe();
+        while !*stopping.borrow_and_update() {
+            match self.parts.store.fleet.beat().await {
+                Ok(crew) => self.parts.metrics.gateways(crew.alive),
+                Err(error) => tracing::debug!(%error, "Store is away, the others do not hear from this gateway."),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(BEAT_MS)) => {}
+                _ = stopping.changed() => {}
+            }
+        }
     }
 
     async fn claim_due(self: &Arc<Self>) -> Result<(), crate::store::StoreError> {
@@ -107,6 +123,10 @@ impl Deliveries {
             if let Err(error) = self.parts.store.numbers.release(Release { id, token }).await {
                 tracing::warn!(delivery = %id, %error, "A lease could not be handed back; it ends by itself.");
             }
+        }
+        // Last: others look after its share from now on.
+        if let Err(error) = self.parts.store.fleet.leave().await {
+            tracing::debug!(%error, "Store is away, the others notice by themselves that this gateway is gone.");
         }
     }
 }

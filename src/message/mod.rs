@@ -100,9 +100,8 @@ impl Messages {
         let limits = options.limits.number.limits();
         let op = Start { record, channel: admitted.channel, asked_by: AskedBy::System, limits, lease, memo };
         let started = self.store.numbers.start(op).await;
-        if !matches!(&started, Ok(Started::Created(view)) if !view.replayed) {
-            self.admission.give_back(admitted).await;
-        }
+        let sent = |started: &Started| matches!(started, Started::Created(view) if !view.replayed);
+        self.admission.conclude(admitted, &started, sent).await;
         match started? {
             Started::Created(view) | Started::Joined(view) | Started::JoinedWaiting(view, _) => {
                 if !view.replayed {

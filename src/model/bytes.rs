@@ -15,33 +15,41 @@ pub struct Digest(pub [u8; 16]);
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Sealed(pub Vec<u8>);
 
-fn decode<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+/// Base64 where people read it, bytes where machines do.
+fn write<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+    if s.is_human_readable() { s.serialize_str(&STANDARD_NO_PAD.encode(bytes)) } else { s.serialize_bytes(bytes) }
+}
+
+fn read<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+    if !d.is_human_readable() {
+        return serde_bytes::ByteBuf::deserialize(d).map(serde_bytes::ByteBuf::into_vec);
+    }
     let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
     STANDARD_NO_PAD.decode(text.as_bytes()).map_err(serde::de::Error::custom)
 }
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&STANDARD_NO_PAD.encode(self.0))
+        write(&self.0, s)
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let bytes = decode(d)?;
+        let bytes = read(d)?;
         bytes.try_into().map(Digest).map_err(|_| serde::de::Error::custom("a digest has 16 bytes"))
     }
 }
 
 impl Serialize for Sealed {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&STANDARD_NO_PAD.encode(&self.0))
+        write(&self.0, s)
     }
 }
 
 impl<'de> Deserialize<'de> for Sealed {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        decode(d).map(Sealed)
+        read(d).map(Sealed)
     }
 }
 

@@ -17,14 +17,17 @@
 
 pub mod conformance;
 pub mod embedded;
+mod fleet;
 mod ops;
 mod record;
+pub mod redis;
 mod wide;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use fleet::{BEAT_MS, Crew, Fleet};
 pub use ops::{
     Begin, Begun, Cancel, Canceled, Check, Checked, Claim, Claimed, Lease, Memo, Moved, NewCode, Next, Recall, Receive,
     Received, Release, Renew, Renewed, Resend, Resent, Settle, Settled, Start, Started, View,
@@ -49,6 +52,9 @@ pub enum StoreError {
     /// A newer version of the gateway wrote this record; it is left alone.
     #[error("record was written by a newer version of the gateway")]
     Newer,
+    /// The store is set up in a way that cannot work, or not safely; says what to do.
+    #[error("{0}")]
+    Misconfigured(String),
     /// What is stored cannot be read.
     #[error("stored data cannot be read: {0}")]
     Unreadable(String),
@@ -129,4 +135,6 @@ pub struct Store {
     pub limits: Arc<dyn Limits>,
     /// Facts about the store itself.
     pub facts: Arc<dyn Facts>,
+    /// The gateways that share the store.
+    pub fleet: Arc<dyn Fleet>,
 }

@@ -44,7 +44,8 @@ pub struct Window {
     slices: Vec<(u64, u32)>,
 }
 
-fn slice_ms(spec: LimitSpec) -> Ms {
+/// The length of a slice.
+pub fn slice_ms(spec: LimitSpec) -> Ms {
     spec.per_ms.div_ceil(SLICES)
 }
 

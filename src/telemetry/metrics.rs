@@ -87,6 +87,7 @@ pub struct Metrics {
     submit_seconds: Family<PerChannel, Histogram>,
     store_errors: Counter,
     running: Gauge<i64>,
+    gateways: Gauge<i64>,
     claimed: Counter<u64, AtomicU64>,
 }
 
@@ -107,6 +108,7 @@ impl Default for Metrics {
             submit_seconds: Family::new_with_constructor(seconds),
             store_errors: Counter::default(),
             running: Gauge::default(),
+            gateways: Gauge::default(),
             claimed: Counter::default(),
             registry: Registry::default(),
         };
@@ -119,6 +121,7 @@ impl Default for Metrics {
         registry.register("submit_seconds", "Time until a carrier answered", metrics.submit_seconds.clone());
         registry.register("store_errors", "Operations that the store could not do", metrics.store_errors.clone());
         registry.register("deliveries_running", "Deliveries being worked on", metrics.running.clone());
+        registry.register("gateways", "Gateways that live and share the store", metrics.gateways.clone());
         registry.register("deliveries_claimed", "Deliveries taken from the schedule", metrics.claimed.clone());
         Metrics { registry, ..metrics }
     }
@@ -162,6 +165,11 @@ impl Metrics {
     /// A delivery was taken from the schedule: it failed for now, or its owner died.
     pub fn claimed(&self) {
         self.claimed.inc();
+    }
+
+    /// How many gateways live.
+    pub fn gateways(&self, alive: usize) {
+        self.gateways.set(alive as i64);
     }
 
     /// Counts a delivery as running until the guard is dropped.

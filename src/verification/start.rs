@@ -41,8 +41,9 @@ impl Verifications {
             memo,
         };
         let started = self.store.numbers.start(op).await;
-        let sent = matches!(&started, Ok(Started::Created(view) | Started::Joined(view)) if !view.replayed);
-        self.conclude(admitted, sent).await;
+        let sent =
+            |started: &Started| matches!(started, Started::Created(view) | Started::Joined(view) if !view.replayed);
+        self.admission.conclude(admitted, &started, sent).await;
         match started? {
             Started::Created(view) => {
                 self.run(&view, lease, Outcome::Created);
@@ -107,15 +108,9 @@ impl Verifications {
             memo,
         };
         let resent = self.store.numbers.resend(op).await;
-        let sent = matches!(&resent, Ok(Resent::Queued(view)) if !view.replayed);
-        self.conclude(admitted, sent).await;
+        let sent = |resent: &Resent| matches!(resent, Resent::Queued(view) if !view.replayed);
+        self.admission.conclude(admitted, &resent, sent).await;
         self.resent(resent?, Some(lease))
-    }
-
-    async fn conclude(&self, admitted: Admitted, sent: bool) {
-        if !sent {
-            self.admission.give_back(admitted).await;
-        }
     }
 
     fn resent(&self, resent: Resent, lease: Option<Lease>) -> Result<View, SendError> {

@@ -18,6 +18,7 @@ mod licences;
 mod limits;
 mod messages;
 mod numbers;
+mod redis;
 mod rooms;
 mod sandbox;
 mod shutdown;

@@ -7,6 +7,7 @@
 //! one (group commit).
 
 mod facts;
+mod fleet;
 mod operation;
 pub mod rules;
 mod schema;
@@ -44,7 +45,8 @@ impl Embedded {
         shell::drop_leases(&mut conn, clock.now())?;
         let writer = Writer::start(conn, clock);
         let store = Arc::new(Embedded { writer, rules });
-        Ok(Store { numbers: store.clone(), limits: store.clone(), facts: store })
+        let fleet = Arc::new(fleet::Alone::default());
+        Ok(Store { numbers: store.clone(), limits: store.clone(), facts: store, fleet })
     }
 
     async fn apply<O: Operation>(&self, op: O, rule: Rule<O, O::Answer>) -> Result<O::Answer, StoreError> {
@@ -54,6 +56,12 @@ impl Embedded {
     async fn apply_once<O: Once>(&self, op: O, rule: Rule<O, O::Answer>) -> Result<O::Answer, StoreError> {
         self.writer.run(move |conn, now| shell::apply_once(conn, &op, rule, now)).await
     }
+}
+
+/// Copies the store's file to a new one, whole and of one instant, also while a
+/// gateway runs on it; gives the copy's size. <https://sqlite.org/backup.html>
+pub fn backup(path: &Path, to: &Path) -> Result<u64, StoreError> {
+    schema::backup(path, to)
 }
 
 #[async_trait]

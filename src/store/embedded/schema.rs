@@ -88,3 +88,24 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
         ))),
     }
 }
+
+/// Copies the file, as it is at one instant, to a new one that its owner alone may
+/// read; gives its size. <https://sqlite.org/lang_vacuum.html#vacuuminto>
+pub fn backup(path: &Path, to: &Path) -> Result<u64, StoreError> {
+    let from = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(super::shell::error)?;
+    let away = |error: std::io::Error| StoreError::Away(error.to_string());
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(to).map_err(away)?;
+    let copy = || {
+        from.busy_timeout(Duration::from_secs(30)).map_err(super::shell::error)?;
+        from.execute("VACUUM INTO ?", [to.to_string_lossy()]).map_err(super::shell::error)?;
+        file.sync_all().and_then(|()| file.metadata()).map(|meta| meta.len()).map_err(away)
+    };
+    copy().inspect_err(|_| {
+        // Half a copy is worse than none; that it cannot be removed changes nothing.
+        let _ = std::fs::remove_file(to);
+    })
+}

@@ -1,0 +1,23 @@
+//! `health`: for health checks where no other HTTP client is at hand.
+
+use std::time::Duration;
+
+use super::{Failure, runtime};
+
+/// Longest wait for the whole answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub fn ask(url: &str) -> Result<bool, Failure> {
+    let address = format!("{}/readyz", url.trim_end_matches('/'));
+    runtime()?.block_on(async {
+        let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
+        let response = http.get(&address).send().await.map_err(|error| {
+            let why = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
+            Failure(format!("{url} {why}; is the gateway running?"))
+        })?;
+        match response.status().is_success() {
+            true => Ok(true),
+            false => Err(Failure(format!("{url} is not ready ({}); its log says why", response.status()))),
+        }
+    })
+}

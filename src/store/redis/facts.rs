@@ -1,0 +1,52 @@
+//! Facts about the store, and whether it is fit for use.
+
+use async_trait::async_trait;
+use redis::Value;
+
+use super::Redis;
+use super::answer::bytes;
+use super::wire::unreadable;
+use crate::store::{Facts, StoreError};
+
+fn value(value: &Value) -> Option<Vec<u8>> {
+    bytes(value).map(<[u8]>::to_vec)
+}
+
+#[async_trait]
+impl Facts for Redis {
+    async fn fact(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.keys.fact(name));
+        self.link.send(get).await.map(|answer| value(&answer))
+    }
+
+    async fn set_once(&self, name: &str, value: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let mut set = redis::cmd("SET");
+        set.arg(self.keys.fact(name)).arg(value).arg("NX");
+        self.link.send(set).await?;
+        // Ours, or the one of whoever came first.
+        self.fact(name).await?.ok_or_else(|| unreadable("a fact is gone right after it was written"))
+    }
+
+    async fn set(&self, name: &str, value: Vec<u8>) -> Result<(), StoreError> {
+        let mut set = redis::cmd("SET");
+        set.arg(self.keys.fact(name)).arg(value);
+        self.link.send(set).await.map(drop)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.call(&self.scripts.ping.on([self.keys.ping()])).await?;
+        let mut info = redis::cmd("INFO");
+        info.arg("memory");
+        let answer = format!("{:?}", self.link.send(info).await?);
+        match answer.split("maxmemory_policy:").skip(1).find(|rest| !rest.starts_with("noeviction")) {
+            None => Ok(()),
+            Some(rest) => {
+                let policy: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+                Err(StoreError::Misconfigured(format!(
+                    "Redis' maxmemory-policy is {policy}: it may forget limits and codes; set it to noeviction"
+                )))
+            }
+        }
+    }
+}

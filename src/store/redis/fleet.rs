@@ -1,0 +1,55 @@
+//! The gateways that share the store, and the pace that they share.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Redis;
+use crate::model::LimitSpec;
+use crate::store::{Crew, Fleet, StoreError};
+
+/// A gateway that was not heard of for so long is dead to the others.
+const DEAD_MS: u64 = 5_000;
+/// A turn that was missed by more than this is not used: what slept through its turn
+/// would submit together with those whose turn it is.
+const LATE: Duration = Duration::from_millis(50);
+
+#[async_trait]
+impl Fleet for Redis {
+    async fn beat(&self) -> Result<Crew, StoreError> {
+        let call = self.scripts.beat.on([self.keys.fleet()]).arg(&self.me.0[..]).arg(DEAD_MS).arg("beat");
+        let answer = self.call(&call).await?;
+        let alive: Vec<&[u8]> = (2..answer.len()).map(|place| answer.bytes(place)).collect();
+        self.sweep.share(&self.me.0, &alive);
+        Ok(Crew { alive: alive.len() })
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        let call = self.scripts.beat.on([self.keys.fleet()]).arg(&self.me.0[..]).arg(DEAD_MS).arg("leave");
+        self.call(&call).await.map(drop)
+    }
+
+    async fn turn(&self, carrier: &str, pace: LimitSpec) -> Result<(), StoreError> {
+        let (each, early) = spacing(pace);
+        loop {
+            let call = self.scripts.turn.on([self.keys.pace(carrier)]).arg(each).arg(early);
+            let asked = tokio::time::Instant::now();
+            let wait = Duration::from_micros(self.call(&call).await?.int(1)?);
+            // Counted from before the question: never later than the script meant, and
+            // earlier by no more than the answer took.
+            let turn = tokio::time::Instant::now() + wait;
+            tokio::time::sleep_until(turn).await;
+            if turn.elapsed() <= LATE && asked.elapsed() <= wait + 2 * LATE {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Microseconds between turns, and how early one may come: a twentieth of the span's
+/// turns may come together, and the pace is two in a hundred slower than asked, so
+/// that clocks and timers which are not exact stay within it.
+fn spacing(pace: LimitSpec) -> (u64, u64) {
+    let each = pace.per_ms * 1_020 / u64::from(pace.count);
+    (each, each * u64::from(pace.count / 20))
+}

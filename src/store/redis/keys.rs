@@ -1,0 +1,91 @@
+//! Every key that the gateway has in Redis. `{pNN}` is the hash tag of a partition:
+//! all keys of one operation lie in one slot.
+//!
+//! | key | type | lives until | written by |
+//! | --- | --- | --- | --- |
+//! | `{pNN}:ver_…`, `{pNN}:msg_…` | string: a record, MessagePack | a day after its expiry | start, resend, check, cancel, claim, lease, begin, settle, receive |
+//! | `{pNN}:n:HASH` | string: what a number has had, MessagePack | a day (or the longest limit's span) after the last send or pause | start, resend, check, cancel, receive |
+//! | `{pNN}:jobs` | sorted set: records by when each must be looked at | gone when empty | as for records |
+//! | `{pNN}:m:KEY` | string: a kept answer, MessagePack | as the request's key says, an hour | start, resend, check |
+//! | `w:{KEY}:SPAN` | hash: sends per slice of a wide limit | its span and a sixth after the last send | take, give_back |
+//! | `w:{KEY}:g:OP` | string: that something was given back | 10 seconds | give_back |
+//! | `{pNN}:ack` | string: a write whose replicas are counted | a second | with `store.min_replicas_acked` |
+//! | `fleet` | sorted set: gateways by when each was heard of last | an entry: 5 seconds without a word | beat |
+//! | `pace:CARRIER` | string: when a carrier's next turn is | a second after that | turn |
+//! | `fact:NAME` | string: wrapped keys, partition count | for ever; a handful | facts |
+//! | `ping` | string: the last look at the store's health | a minute | ping |
+//!
+//! All of them begin with `store.key_prefix`, so that several gateways' stores can
+//! share a Redis.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::model::{Digest, NumberHash, Partition, RecordId};
+use crate::store::{Memo, Take};
+
+/// Makes keys.
+pub struct Keys {
+    prefix: String,
+}
+
+fn short(digest: &Digest) -> String {
+    URL_SAFE_NO_PAD.encode(digest.0)
+}
+
+impl Keys {
+    pub fn new(prefix: &str) -> Self {
+        Keys { prefix: prefix.to_owned() }
+    }
+
+    fn of(&self, partition: Partition, rest: impl std::fmt::Display) -> String {
+        format!("{}{{p{}}}:{rest}", self.prefix, partition.0)
+    }
+
+    pub fn record(&self, id: RecordId) -> String {
+        self.of(id.partition(), id)
+    }
+
+    pub fn number(&self, partition: Partition, hash: NumberHash) -> String {
+        self.of(partition, format_args!("n:{}", short(&hash.0)))
+    }
+
+    pub fn jobs(&self, partition: Partition) -> String {
+        self.of(partition, "jobs")
+    }
+
+    pub fn memo(&self, partition: Partition, memo: &Memo) -> String {
+        self.of(partition, format_args!("m:{}", short(&memo.key)))
+    }
+
+    pub fn ack(&self, partition: Partition) -> String {
+        self.of(partition, "ack")
+    }
+
+    /// A wide limit lies in a slot of its own. One key may be counted by the hour and
+    /// by the day.
+    pub fn window(&self, take: &Take) -> String {
+        format!("{}w:{{{}}}:{}", self.prefix, short(&take.key), take.spec.per_ms)
+    }
+
+    /// The mark of something given back, in the slot of its window.
+    pub fn given(&self, take: &Take, op: &Digest) -> String {
+        format!("{}w:{{{}}}:g:{}", self.prefix, short(&take.key), short(op))
+    }
+
+    pub fn pace(&self, carrier: &str) -> String {
+        format!("{}pace:{carrier}", self.prefix)
+    }
+
+    pub fn fact(&self, name: &str) -> String {
+        format!("{}fact:{name}", self.prefix)
+    }
+
+    pub fn fleet(&self) -> String {
+        format!("{}fleet", self.prefix)
+    }
+
+    pub fn ping(&self) -> String {
+        format!("{}ping", self.prefix)
+    }
+}

@@ -1,0 +1,128 @@
+//! The store for many gateways: Redis, alone, behind Sentinels or as a cluster. Owns
+//! the connection, the scripts and the keys ([`keys`] lists them). Each operation on
+//! a number is one script on declared keys of one slot, by the server's clock.
+//!
+//! ```text
+//! numbers, sweep, wide, fleet, facts ──► scripts ──► link ──► address ──► Redis
+//!                        └─ wire: records as the scripts keep them
+//! ```
+//!
+//! A call whose answer is lost is repeated with the same operation id, by which the
+//! script knows it: it starts no second job and counts no second guess. What is not
+//! in one slot is not pretended to be atomic: wide limits in a cluster are taken one
+//! by one and given back.
+
+mod acks;
+mod address;
+mod answer;
+mod args;
+mod facts;
+mod fleet;
+mod keys;
+mod link;
+mod numbers;
+mod pack;
+mod scripts;
+mod sweep;
+mod wide;
+mod wire;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use self::answer::Answer;
+use self::keys::Keys;
+use self::link::Link;
+use self::scripts::{Call, Scripts};
+use self::sweep::Sweep;
+use super::{Facts, Store, StoreError};
+use crate::clock::Clock;
+use crate::model::{Digest, Partition};
+
+/// How to reach a store in Redis, and how it is used.
+#[derive(Debug, Clone)]
+pub struct RedisOptions {
+    /// `redis://`, `redis-sentinel://` or `redis-cluster://`; see `docs/operations.md`.
+    pub url: String,
+    /// In front of every key.
+    pub key_prefix: String,
+    /// A PEM bundle to trust instead of the system's.
+    pub ca: Option<Vec<u8>>,
+    /// Replicas that must have a start, resend or check before it is answered.
+    pub min_replicas_acked: u32,
+    /// The partition count if this is the store's first start.
+    pub partitions: u16,
+}
+
+/// The store in Redis. Clones of its handles share one connection.
+pub struct Redis {
+    link: Link,
+    scripts: Scripts,
+    keys: Keys,
+    sweep: Sweep,
+    /// Told by every answer that has the server's time.
+    clock: Clock,
+    /// This gateway among those that share the store; new at every start.
+    me: Digest,
+}
+
+impl Redis {
+    /// Connects. `clock` is to follow the server's.
+    pub async fn open(options: &RedisOptions, clock: &Clock) -> Result<Store, StoreError> {
+        Self::open_with(options, clock, &|_, text| text).await
+    }
+
+    /// The same with changed scripts (name, text), for the test that breaks them on purpose.
+    pub async fn open_with(
+        options: &RedisOptions,
+        clock: &Clock,
+        edit: &(dyn Fn(&str, String) -> String + Sync),
+    ) -> Result<Store, StoreError> {
+        let target = address::target(&options.url, options.ca.clone())?;
+        let mut store = Redis {
+            link: Link::new(target, options.min_replicas_acked),
+            scripts: Scripts::new(edit),
+            keys: Keys::new(&options.key_prefix),
+            sweep: Sweep::new(0),
+            clock: clock.clone(),
+            me: crate::seal::token(),
+        };
+        let partitions = store.set_once("partitions", options.partitions.to_be_bytes().to_vec()).await?;
+        let partitions = partitions.try_into().map_err(|_| wire::unreadable("the partition count"))?;
+        store.sweep = Sweep::new(u16::from_be_bytes(partitions));
+        let store = Arc::new(store);
+        Ok(Store { numbers: store.clone(), limits: store.clone(), facts: store.clone(), fleet: store })
+    }
+
+    /// Calls a script, and learns the server's clock from its answer.
+    async fn call(&self, call: &Call<'_>) -> Result<Answer, StoreError> {
+        let answer = self.link.call(call).await?;
+        if let Ok(said) = answer.now() {
+            self.clock.told(said, answer.asked, answer.came);
+        }
+        Ok(answer)
+    }
+
+    /// Calls a script whose effect must not be lost: waits until as many replicas have
+    /// it as the operator wants.
+    async fn change(&self, call: &Call<'_>, partition: Partition) -> Result<Answer, StoreError> {
+        let answer = self.call(call).await?;
+        self.link.acknowledged(&self.keys.ack(partition)).await?;
+        Ok(answer)
+    }
+
+    /// An id by which a script knows a repeat of the same operation: four random bytes,
+    /// compared only within one delivery or one record's last checks.
+    fn operation(&self) -> [u8; 4] {
+        crate::seal::random()
+    }
+}
+
+/// Reads the PEM bundle of `store.tls_ca_file`.
+pub fn read_ca(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let read = std::fs::read(path);
+    read.map(Some).map_err(|error| StoreError::Misconfigured(format!("store.tls_ca_file {}: {error}", path.display())))
+}

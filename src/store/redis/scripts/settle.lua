@@ -1,0 +1,42 @@
+#!lua flags=allow-oom
+-- Writes down what became of a submit, and what comes next.
+-- KEYS  1 record, 2 the partition's schedule
+-- ARGV  1 MessagePack: i id, n delivery, m attempt, T token, p id of this operation,
+--       k submitted|failed|unknown, f the carrier's reference, l whether the lease is kept,
+--       w cause, x another|later|never, z wait for later
+-- Gives {done, now, record} or {lost}
+local a = cmsgpack.unpack(ARGV[1])
+local now = now_ms()
+local record = load(KEYS[1])
+local SUBMITTING, UNKNOWN, TAKEN, FELL = 0, 1, 2, 4
+local known = record and record.d[a.n]
+if known and known.z == a.p then return { 'done', now, cmsgpack.pack(record) } end
+local delivery = held(record, a.n, a.T)
+if not delivery then return { 'lost' } end
+local state = ({ submitted = TAKEN, failed = FELL, unknown = UNKNOWN })[a.k]
+local attempt, overtaken = delivery.x[a.m], nil
+if attempt then
+  if a.k == 'submitted' then attempt.f = a.f end
+  if attempt.s == SUBMITTING then attempt.o = nil end
+  if attempt.s <= TAKEN and state > attempt.s then
+    attempt.s, attempt.w, attempt.h = state, a.w, now
+  elseif attempt.s == FELL then
+    -- A receipt overtook the answer to its own submit: that stands.
+    overtaken = attempt.w
+  end
+end
+delivery.z = a.p
+if a.k == 'submitted' then
+  if overtaken then
+    advance(delivery, FAILED, overtaken, now)
+  else
+    advance(delivery, SUBMITTED, nil, now)
+  end
+  if not a.l then unlease(delivery, nil) end
+elseif a.x == 'later' and now + a.z < record.e then
+  unlease(delivery, now + a.z)
+  delivery.r = delivery.r + 1
+elseif a.x ~= 'another' then
+  advance(delivery, FAILED, a.w, now)
+end
+return { 'done', now, save(KEYS[1], KEYS[2], a.i, record) }
