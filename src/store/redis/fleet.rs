@@ -34,7 +34,7 @@ impl Fleet for Redis {
         loop {
             let call = self.scripts.turn.on([self.keys.pace(carrier)]).arg(each).arg(early);
             let asked = tokio::time::Instant::now();
-            let wait = Duration::from_micros(self.call(&call).await?.int(1)?);
+            let wait = Duration::from_micros(self.call(&call).await?.int(2)?);
             // Counted from before the question: never later than the script meant, and
             // earlier by no more than the answer took.
             let turn = tokio::time::Instant::now() + wait;

@@ -97,7 +97,7 @@ impl Redis {
     /// Calls a script, and learns the server's clock from its answer.
     async fn call(&self, call: &Call<'_>) -> Result<Answer, StoreError> {
         let answer = self.link.call(call).await?;
-        if let Ok(said) = answer.now() {
+        if let (Ok(said), (_, false)) = (answer.now(), answer.word()) {
             self.clock.told(said, answer.asked, answer.came);
         }
         Ok(answer)

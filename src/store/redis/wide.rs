@@ -57,12 +57,12 @@ impl Redis {
         match answer.word().0 {
             "taken" => {
                 let taken =
-                    takes.iter().enumerate().map(|(i, take)| Ok(Taken { take: *take, slice: answer.int(i + 1)? }));
+                    takes.iter().enumerate().map(|(i, take)| Ok(Taken { take: *take, slice: answer.int(i + 2)? }));
                 taken.collect::<Result<_, StoreError>>().map(Taking::Taken)
             }
             "refused" => {
-                let limit = takes.get(answer.int(1)? as usize - 1).ok_or_else(|| answer.unexpected())?.limit;
-                Ok(Taking::Refused(Refusal { limit, until: answer.int(2)? }))
+                let limit = takes.get((answer.int(2)? as usize).wrapping_sub(1)).ok_or_else(|| answer.unexpected())?.limit;
+                Ok(Taking::Refused(Refusal { limit, until: answer.int(3)? }))
             }
             _ => Err(answer.unexpected()),
         }

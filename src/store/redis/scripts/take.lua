@@ -3,7 +3,7 @@
 -- {slice: count}; its span is twelve slices.
 -- KEYS  the windows
 -- ARGV  for each: most, span, length of a slice
--- Gives {taken, slice…} or {refused, index, until} of the one that refuses longest
+-- Gives {taken, now, slice…} or {refused, now, index, until} of the one that refuses longest
 local now = now_ms()
 local slices, index, ends = {}, nil, 0
 for i, key in ipairs(KEYS) do
@@ -26,8 +26,8 @@ for i, key in ipairs(KEYS) do
     if used < most and free > ends then index, ends = i, free end
   end
 end
-if index then return { 'refused', index, ends } end
-local answer = { 'taken' }
+if index then return { 'refused', now, index, ends } end
+local answer = { 'taken', now }
 for i, key in ipairs(KEYS) do
   local span, slice_ms = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
   if redis.call('HINCRBY', key, slices[i], 1) == 1 then
@@ -37,6 +37,6 @@ for i, key in ipairs(KEYS) do
     end
   end
   redis.call('PEXPIRE', key, span + 2 * slice_ms)
-  answer[i + 1] = slices[i]
+  answer[i + 2] = slices[i]
 end
 return answer
