@@ -61,7 +61,8 @@ impl Redis {
                 taken.collect::<Result<_, StoreError>>().map(Taking::Taken)
             }
             "refused" => {
-                let limit = takes.get((answer.int(2)? as usize).wrapping_sub(1)).ok_or_else(|| answer.unexpected())?.limit;
+                let limit =
+                    takes.get((answer.int(2)? as usize).wrapping_sub(1)).ok_or_else(|| answer.unexpected())?.limit;
                 Ok(Taking::Refused(Refusal { limit, until: answer.int(3)? }))
             }
             _ => Err(answer.unexpected()),

@@ -1,16 +1,12 @@
 //! The store in a real Redis, alone, behind Sentinels and as a cluster. The tests
 //! start and stop their own servers.
 
+mod mutants;
 mod proxy;
 mod servers;
 mod suite;
 
-use std::time::Duration;
-
 use otp_gateway::store::redis::RedisOptions;
-
-/// Longest wait for a fail-over.
-pub const LONG: Duration = Duration::from_secs(30);
 
 /// A store at that address under a prefix of its own.
 pub fn options(url: &str, prefix: &str) -> RedisOptions {

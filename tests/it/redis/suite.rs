@@ -1,5 +1,4 @@
-//! The suite that every store passes, on each kind of Redis, and scripts that are
-//! wrong on purpose, which it must notice.
+//! The suite that every store passes, on each kind of Redis.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +14,7 @@ use otp_gateway::store::redis::Redis;
 use super::options;
 use super::servers::{Cluster, Sentinels, Server};
 
+/// Changes a script's text: its name, the text.
 type Edit = Arc<dyn Fn(&str, String) -> String + Send + Sync>;
 
 /// One store, in real time.
@@ -38,6 +38,7 @@ impl Harness for One {
 /// Stores on one Redis, each under a prefix of its own.
 struct Many {
     url: String,
+    prefix: String,
     made: AtomicU64,
     edit: Edit,
 }
@@ -45,7 +46,7 @@ struct Many {
 #[async_trait]
 impl Harnesses for Many {
     async fn fresh(&self) -> Arc<dyn Harness> {
-        let prefix = format!("t{}:", self.made.fetch_add(1, Ordering::Relaxed));
+        let prefix = format!("{}{}:", self.prefix, self.made.fetch_add(1, Ordering::Relaxed));
         let edit = self.edit.clone();
         let options = options(&self.url, &prefix);
         let store = Redis::open_with(&options, &Clock::followed(), &move |name, text| edit(name, text)).await;
@@ -53,12 +54,9 @@ impl Harnesses for Many {
     }
 }
 
-fn many(url: String, edit: Edit) -> Arc<dyn Harnesses> {
-    Arc::new(Many { url, made: AtomicU64::new(0), edit })
-}
-
-fn as_they_are() -> Edit {
-    Arc::new(|_, text| text)
+/// Stores at that address with changed scripts.
+pub fn many(url: String, prefix: &str, edit: Edit) -> Arc<dyn Harnesses> {
+    Arc::new(Many { url, prefix: prefix.to_owned(), made: AtomicU64::new(0), edit })
 }
 
 fn none(failures: &[Failure]) {
@@ -68,7 +66,7 @@ fn none(failures: &[Failure]) {
 
 async fn passes(what: &str, url: String, seeds: u64) {
     let begun = Instant::now();
-    none(&run_all(many(url, as_they_are()), 0..seeds, 16).await);
+    none(&run_all(many(url, "t", Arc::new(|_, text| text)), 0..seeds, 16).await);
     println!("cases and {seeds} histories, {what}: {:?}", begun.elapsed());
 }
 
@@ -88,4 +86,26 @@ async fn the_suite_holds_behind_sentinels() {
 async fn the_suite_holds_on_a_cluster() {
     let cluster = Cluster::start(false).await;
     passes("cluster", cluster.url(), 30).await;
+}
+
+/// In front of every script: a call on a key that is not among KEYS is an error. On one
+/// server such a call would work by chance.
+const GUARD: &str = "
+local server, declared = redis, {}
+for _, key in ipairs(KEYS) do declared[key] = true end
+local redis = setmetatable({}, { __index = server })
+redis.call = function(command, key, ...)
+  if command ~= 'TIME' and not declared[key] then error('undeclared key ' .. tostring(key)) end
+  return server.call(command, key, ...)
+end
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_script_touches_a_key_that_it_does_not_declare() {
+    let server = Server::start(&[]).await;
+    let guard = |_: &str, text: String| {
+        let (first, rest) = text.split_once('\n').expect("a script has lines");
+        format!("{first}\n{GUARD}\n{rest}").replace("redis.call('TIME')", "redis.call('TIME', nil)")
+    };
+    none(&run_all(many(server.url(), "g", Arc::new(guard)), 0..30, 16).await);
 }
