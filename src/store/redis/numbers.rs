@@ -180,7 +180,7 @@ impl Numbers for Redis {
     }
 
     async fn begin(&self, op: Begin) -> Result<Begun> {
-        let call = self.scripts.begin.on(self.job_keys(op.id.record)).arg(op.id.record.to_string()).arg(op.id.n);
+        let call = self.scripts.begin.on([self.keys.record(op.id.record)]).arg(op.id.n);
         let call = call.arg(&op.token.0[..]).arg(&op.carrier).arg(&op.reason).arg(&self.operation()[..]);
         let answer = self.call(&call).await?;
         Ok(match answer.word().0 {

@@ -78,10 +78,16 @@ local function wake(record)
   return at
 end
 
--- Saves a record with its place in the partition's schedule, and returns its bytes.
-local function save(key, jobs, id, record)
+-- Saves a record whose place in the schedule stays, and returns its bytes.
+local function save_only(key, record)
   local raw = cmsgpack.pack(record)
   redis.call('SET', key, raw, 'PXAT', record.e + DAY)
+  return raw
+end
+
+-- Saves a record with its place in the partition's schedule, and returns its bytes.
+local function save(key, jobs, id, record)
+  local raw = save_only(key, record)
   local at = wake(record)
   if at then
     redis.call('ZADD', jobs, at, id)

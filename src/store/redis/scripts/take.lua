@@ -29,14 +29,14 @@ end
 if index then return { 'refused', now, index, ends } end
 local answer = { 'taken', now }
 for i, key in ipairs(KEYS) do
-  local span, slice_ms = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
   if redis.call('HINCRBY', key, slices[i], 1) == 1 then
-    -- The first of a slice: those that no span reaches any more go.
+    -- The first of a slice: those that no span reaches any more go, and the window lives
+    -- for as long as any of this slice may count.
     for _, slice in ipairs(redis.call('HKEYS', key)) do
       if tonumber(slice) + 12 < slices[i] then redis.call('HDEL', key, slice) end
     end
+    redis.call('PEXPIRE', key, ARGV[3 * i - 1] + 2 * ARGV[3 * i])
   end
-  redis.call('PEXPIRE', key, span + 2 * slice_ms)
   answer[i + 2] = slices[i]
 end
 return answer
