@@ -278,12 +278,18 @@ fn open_phones(config: &Config, prompts: &Arc<Prompts>, clock: &Clock) -> Result
     if !config.sandbox.enabled {
         return Ok(None);
     }
-    let own = &config.sandbox.list;
-    let path = if own.as_os_str().is_empty() { config.store.path.with_file_name("sandbox.jsonl") } else { own.clone() };
-    make_folder_of(&path)?;
+    let list = &config.sandbox.list;
+    let path = match list.to_str() {
+        Some("none") => None,
+        Some("") => Some(config.store.path.with_file_name("sandbox.jsonl")),
+        _ => Some(list.clone()),
+    };
+    if let Some(path) = &path {
+        make_folder_of(path)?;
+    }
     let delay = Duration::from_millis(config.sandbox.sms_delay_ms);
-    let phones = Phones::open(&path, prompts.clone(), clock.clone(), delay);
-    phones.map(Some).map_err(|error| StartError::File(path, error))
+    let phones = Phones::open(path.as_deref(), prompts.clone(), clock.clone(), delay);
+    phones.map(Some).map_err(|error| StartError::File(path.unwrap_or_default(), error))
 }
 
 fn connect_carriers(config: &Config, phones: Option<&Arc<Phones>>) -> Result<Carriers, StartError> {

@@ -45,7 +45,7 @@ pub struct Send {
     responses(
         (status = 202, description = "Accepted, on disk and on its way", body = Message),
         (status = "4XX", description = "A problem document", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away; nothing was sent", content_type = "application/problem+json")))]
+        (status = 503, description = "The store is away; try again with the same Idempotency-Key", content_type = "application/problem+json")))]
 pub async fn send(
     State(api): State<Api>,
     caller: Caller,

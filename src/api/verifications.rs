@@ -213,7 +213,7 @@ impl From<AskedChannel> for Wanted {
         (status = 201, description = "Accepted, on disk and on its way", body = Verification),
         (status = 200, description = "Joined the open verification with the same subject", body = Verification),
         (status = "4XX", description = "A problem document", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away; nothing was sent", content_type = "application/problem+json")))]
+        (status = 503, description = "The store is away; try again with the same Idempotency-Key", content_type = "application/problem+json")))]
 pub async fn start(
     State(api): State<Api>,
     caller: Caller,
@@ -281,7 +281,7 @@ pub async fn start(
     responses(
         (status = 202, description = "Accepted, on disk and on its way", body = Verification),
         (status = "4XX", description = "A problem document", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away; nothing was sent", content_type = "application/problem+json")))]
+        (status = 503, description = "The store is away; try again with the same Idempotency-Key", content_type = "application/problem+json")))]
 pub async fn resend(
     State(api): State<Api>,
     caller: Caller,
@@ -314,7 +314,7 @@ pub async fn resend(
         (status = 409, description = "It has ended: already_approved, expired, canceled or max_attempts_reached",
             content_type = "application/problem+json"),
         (status = "4XX", description = "A problem document", content_type = "application/problem+json"),
-        (status = 503, description = "The store is away; nothing was counted", content_type = "application/problem+json")))]
+        (status = 503, description = "The store is away; try again with the same Idempotency-Key", content_type = "application/problem+json")))]
 pub async fn check(
     State(api): State<Api>,
     caller: Caller,

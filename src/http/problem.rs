@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::model::{LimitName, Status};
+use crate::store::StoreError;
 
 macro_rules! kinds {
     ($($name:ident $text:literal $status:literal $title:literal;)*) => {
@@ -100,9 +101,17 @@ impl Problem {
     }
 
     /// The store cannot do it now.
-    pub fn store(error: &crate::store::StoreError) -> Self {
+    pub fn store(error: &StoreError) -> Self {
         tracing::error!(%error, "Store failed.");
-        Problem::new(Kind::StoreUnavailable, "nothing was sent or changed; try again").retry_after(1)
+        // An answer that was lost may have done its work: then a repeat with the same
+        // key finds it.
+        let detail = match error {
+            StoreError::Away(_) => {
+                "the store did not answer, nothing may have happened; try again with the same Idempotency-Key"
+            }
+            _ => "nothing was sent or changed; try again",
+        };
+        Problem::new(Kind::StoreUnavailable, detail).retry_after(1)
     }
 
     /// One more member.

@@ -97,6 +97,17 @@ pub struct Keys {
     partitions: u16,
 }
 
+/// The wraps in what a store keeps, each behind its length; what is cut off is left out.
+fn each(wrapped: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = wrapped;
+    std::iter::from_fn(move || {
+        let (length, tail) = rest.split_first_chunk::<2>()?;
+        let (sealed, next) = tail.split_at_checked(u16::from_be_bytes(*length).into())?;
+        rest = next;
+        Some(sealed)
+    })
+}
+
 impl Keys {
     /// The look-up and partition keys, fresh, wrapped by every master: what a new
     /// store keeps. The first master is the one that seals.
@@ -114,10 +125,7 @@ impl Keys {
 
     /// Opens what [`Keys::wrap_new`] made, with whichever master fits.
     pub fn unwrap(masters: Vec<MasterKey>, wrapped: &[u8], partitions: u16) -> Result<Self, SealError> {
-        let mut rest = wrapped;
-        while let Some((length, tail)) = rest.split_first_chunk::<2>() {
-            let (sealed, next) = tail.split_at_checked(u16::from_be_bytes(*length).into()).ok_or(SealError::Damaged)?;
-            rest = next;
+        for sealed in each(wrapped) {
             let plain = masters.iter().find_map(|master| master.open("wrap", sealed, b"store keys"));
             if let Some(plain) = plain {
                 let (lookup, partition) = plain.split_at_checked(32).ok_or(SealError::Damaged)?;
@@ -133,15 +141,17 @@ impl Keys {
         Err(SealError::WrongMaster)
     }
 
-    /// The look-up and partition keys wrapped by every master that is given now,
-    /// if one of them does not stand in `wrapped` yet: a rotation. `None`: nothing to do.
+    /// The look-up and partition keys wrapped by the masters that are given now, if
+    /// `wrapped` is not just that: one was added, or one retired, which must not open
+    /// them any more. `None`: nothing to do.
     pub fn rewrap(&self, wrapped: &[u8]) -> Option<Vec<u8>> {
-        let stands = |master: &MasterKey| {
-            let id = master.id();
-            wrapped.windows(1 + ID).any(|head| head[0] == VERSION && head[1..] == id)
-        };
+        let wraps =
+            |master: &MasterKey, sealed: &[u8]| sealed[..].starts_with(&[&[VERSION][..], &master.id()].concat());
+        let stands = |master: &MasterKey| each(wrapped).any(|sealed| wraps(master, sealed));
+        let is_known = |sealed| self.masters.iter().any(|master| wraps(master, sealed));
+        let is_as_it_should_be = self.masters.iter().all(stands) && each(wrapped).all(is_known);
         let plain = || Secret::new([&self.lookup.reveal()[..], &self.partition.reveal()[..]].concat());
-        (!self.masters.iter().all(stands)).then(|| Self::wrap(&self.masters, plain().reveal()))
+        (!is_as_it_should_be).then(|| Self::wrap(&self.masters, plain().reveal()))
     }
 
     fn hash(&self, key: &Secret<[u8; 32]>, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {

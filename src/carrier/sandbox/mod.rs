@@ -38,9 +38,17 @@ pub struct Phones {
 }
 
 impl Phones {
-    /// Opens the list at `path`, made if missing.
-    pub fn open(path: &Path, prompts: Arc<Prompts>, clock: Clock, sms_delay: Duration) -> std::io::Result<Arc<Self>> {
-        let (list, behaviours) = list::List::open(path)?;
+    /// Opens the list at `path`, made if missing; without a path what arrives is forgotten.
+    pub fn open(
+        path: Option<&Path>,
+        prompts: Arc<Prompts>,
+        clock: Clock,
+        sms_delay: Duration,
+    ) -> std::io::Result<Arc<Self>> {
+        let (list, behaviours) = match path {
+            Some(path) => list::List::open(path)?,
+            None => (list::List::none(), Vec::new()),
+        };
         Ok(Arc::new(Phones {
             list,
             behaviours: Mutex::new(behaviours),

@@ -1,5 +1,7 @@
 //! Facts about the store, and whether it is fit for use.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use redis::Value;
 
@@ -25,13 +27,18 @@ impl Facts for Redis {
         set.arg(self.keys.fact(name)).arg(value).arg("NX");
         self.link.send(set).await?;
         // Ours, or the one of whoever came first.
-        self.fact(name).await?.ok_or_else(|| unreadable("a fact is gone right after it was written"))
+        let stands = self.fact(name).await?;
+        let stands = stands.ok_or_else(|| unreadable("a fact is gone right after it was written"))?;
+        self.known().insert(name.to_owned(), stands.clone());
+        Ok(stands)
     }
 
     async fn set(&self, name: &str, value: Vec<u8>) -> Result<(), StoreError> {
         let mut set = redis::cmd("SET");
-        set.arg(self.keys.fact(name)).arg(value);
-        self.link.send(set).await.map(drop)
+        set.arg(self.keys.fact(name)).arg(&value);
+        self.link.send(set).await?;
+        self.known().insert(name.to_owned(), value);
+        Ok(())
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -48,5 +55,21 @@ impl Facts for Redis {
                 )))
             }
         }
+    }
+}
+
+impl Redis {
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.facts.lock().expect("no panic while held")
+    }
+
+    /// Puts the facts back that a Redis which came back empty has lost, before another
+    /// gateway starts and makes its own: with two sets of keys limits would count apart.
+    pub async fn restore_facts(&self) -> Result<(), StoreError> {
+        let known = self.known().clone();
+        for (name, value) in known {
+            self.set_once(&name, value).await?;
+        }
+        Ok(())
     }
 }

@@ -19,7 +19,10 @@ impl Fleet for Redis {
     async fn beat(&self) -> Result<Crew, StoreError> {
         let call = self.scripts.beat.on([self.keys.fleet()]).arg(&self.me.0[..]).arg(DEAD_MS).arg("beat");
         let answer = self.call(&call).await?;
-        let alive: Vec<&[u8]> = (2..answer.len()).map(|place| answer.bytes(place)).collect();
+        if answer.int(2)? > 0 {
+            self.restore_facts().await?;
+        }
+        let alive: Vec<&[u8]> = (3..answer.len()).map(|place| answer.bytes(place)).collect();
         self.sweep.share(&self.me.0, &alive);
         Ok(Crew { alive: alive.len() })
     }

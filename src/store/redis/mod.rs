@@ -27,8 +27,9 @@ mod sweep;
 mod wide;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use self::answer::Answer;
 use self::keys::Keys;
@@ -60,6 +61,8 @@ pub struct Redis {
     scripts: Scripts,
     keys: Keys,
     sweep: Sweep,
+    /// Facts that were read or written here.
+    facts: Mutex<BTreeMap<String, Vec<u8>>>,
     /// Told by every answer that has the server's time.
     clock: Clock,
     /// This gateway among those that share the store; new at every start.
@@ -84,6 +87,7 @@ impl Redis {
             scripts: Scripts::new(edit),
             keys: Keys::new(&options.key_prefix),
             sweep: Sweep::new(0),
+            facts: Mutex::default(),
             clock: clock.clone(),
             me: crate::seal::token(),
         };
