@@ -141,17 +141,17 @@ impl Keys {
         Err(SealError::WrongMaster)
     }
 
-    /// The look-up and partition keys wrapped by the masters that are given now, if
-    /// `wrapped` is not just that: one was added, or one retired, which must not open
-    /// them any more. `None`: nothing to do.
+    /// The look-up and partition keys wrapped by every master that is given now, if
+    /// one of them does not stand in `wrapped` yet: a rotation. `None`: nothing to do.
+    /// A wrap by a master that is not given stays until then: another gateway may still
+    /// have that one alone.
     pub fn rewrap(&self, wrapped: &[u8]) -> Option<Vec<u8>> {
-        let wraps =
-            |master: &MasterKey, sealed: &[u8]| sealed[..].starts_with(&[&[VERSION][..], &master.id()].concat());
-        let stands = |master: &MasterKey| each(wrapped).any(|sealed| wraps(master, sealed));
-        let is_known = |sealed| self.masters.iter().any(|master| wraps(master, sealed));
-        let is_as_it_should_be = self.masters.iter().all(stands) && each(wrapped).all(is_known);
+        let stands = |master: &MasterKey| {
+            let head = [&[VERSION][..], &master.id()].concat();
+            each(wrapped).any(|sealed| sealed.starts_with(&head))
+        };
         let plain = || Secret::new([&self.lookup.reveal()[..], &self.partition.reveal()[..]].concat());
-        (!is_as_it_should_be).then(|| Self::wrap(&self.masters, plain().reveal()))
+        (!self.masters.iter().all(stands)).then(|| Self::wrap(&self.masters, plain().reveal()))
     }
 
     fn hash(&self, key: &Secret<[u8; 32]>, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
