@@ -2,6 +2,7 @@
 //! names mean.
 
 use super::pack::Map;
+use super::states::Numbered;
 use super::wire;
 use crate::model::{Cause, NumberLimits, Progress, RecordId, RecordKind};
 use crate::store::{Check, Lease, Memo, Moved, Next, Receive, Resend, Settle, Start};
@@ -39,8 +40,8 @@ pub fn start(op: &Start, open: &[RecordId]) -> Vec<u8> {
         .text("n", &record.tenant.0)
         .bytes("r", &wire::pack(record))
         .int("l", record.expires.saturating_sub(record.created))
-        .int("c", wire::channel(op.channel))
-        .int("k", wire::asked_by(op.asked_by))
+        .int("c", op.channel.number())
+        .int("k", op.asked_by.number())
         .with("L", |pack| pack.map(limits(&op.limits)))
         .bytes("S", record.subject.as_ref().map_or(&[], |subject| &subject.0))
         .with("V", |pack| pack.truth(record.kind() == RecordKind::Verification))
@@ -52,8 +53,8 @@ pub fn resend(op: &Resend) -> Vec<u8> {
     let map = Map::default()
         .text("i", op.id.to_string())
         .text("n", &op.tenant.0)
-        .int("c", wire::channel(op.channel))
-        .int("k", wire::asked_by(op.asked_by))
+        .int("c", op.channel.number())
+        .int("k", op.asked_by.number())
         .with("L", |pack| pack.map(limits(&op.limits)))
         .some("N", op.new_code.as_ref(), |pack, new| {
             pack.list([&new.sealed.0[..], &new.hash.0[..]].into_iter(), |pack, bytes| pack.bytes(bytes))

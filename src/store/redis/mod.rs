@@ -23,6 +23,7 @@ mod link;
 mod numbers;
 mod pack;
 mod scripts;
+mod states;
 mod sweep;
 mod wide;
 mod wire;

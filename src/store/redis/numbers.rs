@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use super::Redis;
 use super::answer::{Answer, bytes};
 use super::args;
+use super::states::Numbered;
 use super::wire::{self, unreadable};
 use crate::model::{
     Cause, Digest, LimitName, Ms, NumberHash, Partition, Progress, RecordId, Refusal, Status, TenantId,
@@ -23,7 +24,7 @@ fn id(text: &str) -> Result<RecordId> {
 }
 
 fn status(answer: &Answer) -> Result<Status> {
-    wire::status(answer.int(5)?)
+    Status::from_number(answer.int(5)?)
 }
 
 fn refusal(answer: &Answer) -> Result<Refusal> {

@@ -7,15 +7,15 @@
 //!          o replaced hashes  w wrong  m most wrong  t network  b blob  d deliveries
 //!          g ids of checks that counted
 //! delivery c channel  a asked by  s state  w cause  b created  h changed  q due  r retries
-//!          t token  u lease ends  x attempts  z id of the last settle
+//!          t token  u lease ends  x attempts  z id of the last begin, settle or report
 //! attempt  c carrier  s state  w cause  r reason  b started  h changed  f reference
-//!          o id of the begin, then of the last report
 //! number   v version  a deliveries over all tenants  l its longest span, if over a day
 //!          t {tenant: {s sent, f failures, p paused until, o open: [id, expires, subject]}}
 //! memo     v version  f fingerprint  a the kept answer
 //! ```
 //!
-//! The ids of operations are there so that a retry after a lost answer is known.
+//! Times of a record but `a` are milliseconds after `a`; counts of none and what is not
+//! there are left out. The ids of operations are there so that a retry after a lost answer is known.
 
 use std::collections::BTreeMap;
 
@@ -24,57 +24,13 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::pack::{Map, Pack};
+use super::states::Numbered;
 use crate::model::{
-    AskedBy, AttemptState, Cause, Channel, DeliveryState, Digest, Locale, Ms, Network, RecordId, Sealed, Sent, Status,
-    TenantId, Usage,
+    AskedBy, AttemptState, Cause, Channel, Country, DeliveryState, Digest, Locale, Ms, Network, NumberHash, NumberKind,
+    RecordId, Sealed, Sent, Status, TenantId, Usage,
 };
 use crate::store::StoreError;
 use crate::store::record::{Attempt, Delivery, Destination, HeldUntil, Record};
-
-const CHANNELS: [Channel; 2] = [Channel::Sms, Channel::Voice];
-const ASKERS: [AskedBy; 2] = [AskedBy::Person, AskedBy::System];
-const STATUSES: [Status; 5] =
-    [Status::Pending, Status::Approved, Status::Canceled, Status::Expired, Status::MaxAttemptsReached];
-const STATES: [DeliveryState; 7] = [
-    DeliveryState::Queued,
-    DeliveryState::Submitted,
-    DeliveryState::Ringing,
-    DeliveryState::Answered,
-    DeliveryState::Delivered,
-    DeliveryState::Failed,
-    DeliveryState::Canceled,
-];
-const ATTEMPTS: [AttemptState; 5] = [
-    AttemptState::Submitting,
-    AttemptState::Unknown,
-    AttemptState::Submitted,
-    AttemptState::Delivered,
-    AttemptState::Failed,
-];
-
-/// The number that stands for a value in the scripts.
-fn number_of<T: PartialEq>(table: &[T], value: &T) -> u8 {
-    table.iter().position(|known| known == value).expect("each table holds every value, a test says so") as u8
-}
-
-fn value_of<T: Copy>(table: &[T], number: u8) -> Result<T, StoreError> {
-    table.get(usize::from(number)).copied().ok_or_else(|| unreadable("a state of a later version"))
-}
-
-/// The number of a channel.
-pub fn channel(channel: Channel) -> u8 {
-    number_of(&CHANNELS, &channel)
-}
-
-/// The number of who asked.
-pub fn asked_by(asked_by: AskedBy) -> u8 {
-    number_of(&ASKERS, &asked_by)
-}
-
-/// The status that a number stands for.
-pub fn status(number: u64) -> Result<Status, StoreError> {
-    value_of(&STATUSES, u8::try_from(number).unwrap_or(u8::MAX))
-}
 
 pub fn unreadable(error: impl ToString) -> StoreError {
     StoreError::Unreadable(error.to_string())
@@ -88,7 +44,11 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
 /// What no script looks at.
 #[derive(Serialize, Deserialize)]
 struct Blob {
-    to: Destination,
+    hash: Digest,
+    number: Sealed,
+    masked: String,
+    country: Country,
+    kind: u64,
     locale: Locale,
     metadata: Option<String>,
     subject: Option<Digest>,
@@ -98,7 +58,7 @@ struct Blob {
 struct RecordWire {
     v: u16,
     n: TenantId,
-    s: u8,
+    s: u64,
     a: Ms,
     e: Ms,
     #[serde(default)]
@@ -107,6 +67,7 @@ struct RecordWire {
     c: Option<ByteBuf>,
     #[serde(default)]
     o: Option<Vec<ByteBuf>>,
+    #[serde(default)]
     w: u32,
     m: u32,
     t: String,
@@ -116,15 +77,16 @@ struct RecordWire {
 
 #[derive(Deserialize)]
 struct DeliveryWire {
-    c: u8,
-    a: u8,
-    s: u8,
+    c: u64,
+    a: u64,
+    s: u64,
     #[serde(default)]
     w: Option<Cause>,
     b: Ms,
     h: Ms,
     #[serde(default)]
     q: Option<Ms>,
+    #[serde(default)]
     r: u32,
     #[serde(default)]
     t: Option<ByteBuf>,
@@ -136,7 +98,7 @@ struct DeliveryWire {
 #[derive(Deserialize)]
 struct AttemptWire {
     c: String,
-    s: u8,
+    s: u64,
     #[serde(default)]
     w: Option<Cause>,
     r: String,
@@ -155,7 +117,7 @@ struct NumberWire {
 
 #[derive(Deserialize)]
 struct TenantWire {
-    s: Vec<(Ms, u8)>,
+    s: Vec<(Ms, u64)>,
     f: Vec<Ms>,
     p: Ms,
     o: Vec<OpenWire>,
@@ -180,7 +142,11 @@ pub fn network(network: &Network) -> String {
 /// A record as the scripts keep it.
 pub fn pack(record: &Record) -> Vec<u8> {
     let blob = Blob {
-        to: Destination { network: Network::Unknown, ..record.to.clone() },
+        hash: record.to.hash.0,
+        number: record.to.sealed.clone(),
+        masked: record.to.masked.clone(),
+        country: record.to.country,
+        kind: record.to.kind.number().into(),
         locale: record.locale.clone(),
         metadata: record.metadata.clone(),
         subject: record.subject,
@@ -189,44 +155,45 @@ pub fn pack(record: &Record) -> Vec<u8> {
     Map::default()
         .int("v", record.v)
         .text("n", &record.tenant.0)
-        .int("s", number_of(&STATUSES, &record.status))
+        .int("s", record.status.number())
         .int("a", record.created)
-        .int("e", record.expires)
+        .int("e", record.expires.saturating_sub(record.created))
         .some("k", record.secret.as_ref(), |pack, sealed| pack.bytes(&sealed.0))
         .some("c", record.code_hash.as_ref(), |pack, hash| pack.bytes(&hash.0))
         .some("o", superseded, |pack, old| pack.list(old.iter(), |pack, hash| pack.bytes(&hash.0)))
-        .int("w", record.wrong)
+        .some("w", Some(record.wrong.into()).filter(|wrong| *wrong > 0), Pack::int)
         .int("m", record.max_wrong)
         .text("t", network(&record.to.network))
         // Without names: nobody but us reads it.
         .bytes("b", &rmp_serde::to_vec(&blob).expect("a blob is plain data"))
-        .with("d", |pack| pack.list(record.deliveries.iter(), |pack, one| pack.map(pack_delivery(one))))
+        .with("d", |pack| pack.list(record.deliveries.iter(), |pack, one| pack.map(pack_delivery(one, record.created))))
         .done()
 }
 
-fn pack_delivery(delivery: &Delivery) -> Map {
+fn pack_delivery(delivery: &Delivery, since: Ms) -> Map {
+    let after = |at: Ms| at.saturating_sub(since);
     Map::default()
-        .int("c", channel(delivery.channel))
-        .int("a", asked_by(delivery.asked_by))
-        .int("s", number_of(&STATES, &delivery.state))
+        .int("c", delivery.channel.number())
+        .int("a", delivery.asked_by.number())
+        .int("s", delivery.state.number())
         .some("w", delivery.cause, |pack, cause| pack.bytes(cause.as_str().as_bytes()))
-        .int("b", delivery.created)
-        .int("h", delivery.changed)
-        .some("q", delivery.due, Pack::int)
-        .int("r", delivery.retries)
+        .int("b", after(delivery.created))
+        .int("h", after(delivery.changed))
+        .some("q", delivery.due.map(after), Pack::int)
+        .some("r", Some(delivery.retries.into()).filter(|retries| *retries > 0), Pack::int)
         .some("t", delivery.lease.as_ref(), |pack, lease| pack.bytes(&lease.token.0))
-        .some("u", delivery.lease.as_ref(), |pack, lease| pack.int(lease.until))
-        .with("x", |pack| pack.list(delivery.attempts.iter(), |pack, one| pack.map(pack_attempt(one))))
+        .some("u", delivery.lease.as_ref(), |pack, lease| pack.int(after(lease.until)))
+        .with("x", |pack| pack.list(delivery.attempts.iter(), |pack, one| pack.map(pack_attempt(one, since))))
 }
 
-fn pack_attempt(attempt: &Attempt) -> Map {
+fn pack_attempt(attempt: &Attempt, since: Ms) -> Map {
     Map::default()
         .text("c", &attempt.carrier)
-        .int("s", number_of(&ATTEMPTS, &attempt.state))
+        .int("s", attempt.state.number())
         .some("w", attempt.cause, |pack, cause| pack.bytes(cause.as_str().as_bytes()))
         .text("r", &attempt.reason)
-        .int("b", attempt.started)
-        .int("h", attempt.changed)
+        .int("b", attempt.started.saturating_sub(since))
+        .int("h", attempt.changed.saturating_sub(since))
         .some("f", attempt.reference.as_ref(), |pack, reference| pack.bytes(reference.as_bytes()))
 }
 
@@ -250,10 +217,18 @@ pub fn unpack(id: RecordId, bytes: &[u8]) -> Result<Record, StoreError> {
         v: wire.v,
         id,
         tenant: wire.n,
-        to: Destination { network, ..blob.to },
-        status: status(wire.s.into())?,
+        to: Destination {
+            partition: id.partition(),
+            hash: NumberHash(blob.hash),
+            sealed: blob.number,
+            masked: blob.masked,
+            country: blob.country,
+            kind: NumberKind::from_number(blob.kind)?,
+            network,
+        },
+        status: Status::from_number(wire.s)?,
         created: wire.a,
-        expires: wire.e,
+        expires: wire.a.saturating_add(wire.e),
         locale: blob.locale,
         secret: wire.k.map(|bytes| Sealed(bytes.into_vec())),
         code_hash: wire.c.as_ref().map(digest).transpose()?,
@@ -262,34 +237,35 @@ pub fn unpack(id: RecordId, bytes: &[u8]) -> Result<Record, StoreError> {
         max_wrong: wire.m,
         subject: blob.subject,
         metadata: blob.metadata,
-        deliveries: wire.d.into_iter().map(delivery).collect::<Result<_, _>>()?,
+        deliveries: wire.d.into_iter().map(|one| delivery(one, wire.a)).collect::<Result<_, _>>()?,
     })
 }
 
-fn delivery(wire: DeliveryWire) -> Result<Delivery, StoreError> {
+fn delivery(wire: DeliveryWire, since: Ms) -> Result<Delivery, StoreError> {
+    let at = |after: Ms| since.saturating_add(after);
     let lease = match (&wire.t, wire.u) {
-        (Some(token), Some(until)) => Some(HeldUntil { token: digest(token)?, until }),
+        (Some(token), Some(until)) => Some(HeldUntil { token: digest(token)?, until: at(until) }),
         _ => None,
     };
     let attempt = |wire: AttemptWire| {
         Ok(Attempt {
             carrier: wire.c,
-            state: value_of(&ATTEMPTS, wire.s)?,
+            state: AttemptState::from_number(wire.s)?,
             cause: wire.w,
             reason: wire.r,
-            started: wire.b,
-            changed: wire.h,
+            started: at(wire.b),
+            changed: at(wire.h),
             reference: wire.f,
         })
     };
     Ok(Delivery {
-        channel: value_of(&CHANNELS, wire.c)?,
-        asked_by: value_of(&ASKERS, wire.a)?,
-        state: value_of(&STATES, wire.s)?,
+        channel: Channel::from_number(wire.c)?,
+        asked_by: AskedBy::from_number(wire.a)?,
+        state: DeliveryState::from_number(wire.s)?,
         cause: wire.w,
-        created: wire.b,
-        changed: wire.h,
-        due: wire.q,
+        created: at(wire.b),
+        changed: at(wire.h),
+        due: wire.q.map(at),
         retries: wire.r,
         lease,
         attempts: wire.x.into_iter().map(attempt).collect::<Result<_, _>>()?,
@@ -308,7 +284,7 @@ pub fn number(bytes: &[u8], tenant: &TenantId) -> Result<(Usage, Vec<OpenWire>),
     let Some(own) = t.remove(&tenant.0) else {
         return Ok((Usage { sent_all_tenants: a, ..Usage::default() }, Vec::new()));
     };
-    let sent = own.s.iter().map(|(at, channel)| Ok(Sent { at: *at, channel: value_of(&CHANNELS, *channel)? }));
+    let sent = own.s.iter().map(|(at, channel)| Ok(Sent { at: *at, channel: Channel::from_number(*channel)? }));
     let usage = Usage {
         sent: sent.collect::<Result<_, StoreError>>()?,
         failures: own.f,

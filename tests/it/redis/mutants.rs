@@ -11,7 +11,7 @@ use super::suite::many;
 /// What is broken: a script, a line of it, and what stands there instead.
 const MUTANTS: &[(&str, &str, &str, &str)] = &[
     ("approved twice", "check", "finish(record, APPROVED, now)", ""),
-    ("wrong codes are not counted", "check", "record.w = record.w + 1", ""),
+    ("wrong codes are not counted", "check", "record.w = (record.w or 0) + 1", "record.w = record.w or 0"),
     ("one more guess", "check", "record.w >= record.m", "record.w > record.m"),
     ("a failure is not noted", "check", "table.insert(own.f, now)", ""),
     ("approval keeps it open", "check", "close(own, a.i)\n  record.g", "record.g"),
@@ -36,10 +36,10 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
     ("anybody renews", "lease", "delivery.u and delivery.t == token", "delivery.u"),
     ("released stays held", "lease", "unlease(delivery, now)", ""),
     ("begun after expiry", "begin", "status_at(record, now) ~= PENDING", "false"),
-    ("intents stay open", "begin", "attempt.s, attempt.h, attempt.o = 1, now, nil", ""),
+    ("intents stay open", "begin", "attempt.s, attempt.h = 1, now", ""),
     ("anybody settles", "settle", "delivery.u and delivery.t == token", "delivery.u"),
     ("a receipt is overwritten", "settle", "attempt.s == FELL", "false"),
-    ("retries are not counted", "settle", "delivery.r = delivery.r + 1", ""),
+    ("retries are not counted", "settle", "delivery.r = (delivery.r or 0) + 1", ""),
     ("receipts move backward", "receive", "attempt.s < 3 and attempt_state > attempt.s", "attempt_state ~= attempt.s"),
     ("declining pauses nothing", "receive", "own.p = math.max(own.p, now + a.z)", ""),
     ("one more than the limit", "take", "if used < most then break end", "if used <= most then break end"),

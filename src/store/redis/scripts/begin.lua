@@ -4,16 +4,16 @@
 -- ARGV  1 number of the delivery, 2 token, 3 carrier, 4 reason, 5 id of this operation
 -- Gives {attempt, now, m} or {lost} or {ended}
 local now = now_ms()
-local record, n = load(KEYS[1]), tonumber(ARGV[1])
+local record, n = load_record(KEYS[1]), tonumber(ARGV[1])
 local delivery = record and record.d[n]
 if not delivery or delivery.s >= DELIVERED or status_at(record, now) ~= PENDING then return { 'ended' } end
 if not held(record, n, ARGV[2]) then return { 'lost' } end
-local last = delivery.x[#delivery.x]
-if last and last.o == ARGV[5] then return { 'attempt', now, #delivery.x } end
+if delivery.z == ARGV[5] then return { 'attempt', now, #delivery.x } end
 for _, attempt in ipairs(delivery.x) do
   -- An intent that its owner never settled: that owner died, nobody knows.
-  if attempt.s == 0 then attempt.s, attempt.h, attempt.o = 1, now, nil end
+  if attempt.s == 0 then attempt.s, attempt.h = 1, now end
 end
-table.insert(delivery.x, { c = ARGV[3], s = 0, r = ARGV[4], b = now, h = now, o = ARGV[5] })
+table.insert(delivery.x, { c = ARGV[3], s = 0, r = ARGV[4], b = now, h = now })
+delivery.z = ARGV[5]
 save_only(KEYS[1], record)
 return { 'attempt', now, #delivery.x }

@@ -4,7 +4,7 @@
 -- ARGV  1 id, 2 tenant
 -- Gives {done|ended|not_found, now, id, record, number, status}
 local now = now_ms()
-local record = load(KEYS[2])
+local record = load_record(KEYS[2])
 if not record or record.n ~= ARGV[2] then return { 'not_found' } end
 local status = status_at(record, now)
 if status ~= PENDING and status ~= CANCELED_RECORD then return { 'ended', now, ARGV[1], '', '', status } end
@@ -15,4 +15,4 @@ if status == PENDING then
   save(KEYS[2], KEYS[3], ARGV[1], record)
   save_number(KEYS[1], number, now)
 end
-return { 'done', now, ARGV[1], cmsgpack.pack(record), cmsgpack.pack(number) }
+return { 'done', now, ARGV[1], pack_record(record), cmsgpack.pack(number) }

@@ -7,7 +7,7 @@
 --       status}
 local a = cmsgpack.unpack(ARGV[1])
 local now = now_ms()
-local record = load(KEYS[2])
+local record = load_record(KEYS[2])
 if record and record.n ~= a.n or string.sub(a.i, 1, 4) ~= 'ver_' then record = nil end
 local number, own = load_number(KEYS[1], a.n)
 
@@ -18,7 +18,7 @@ local function has(list, value)
   return false
 end
 local function answer(code, raw)
-  return { code, now, a.i, raw or cmsgpack.pack(record), cmsgpack.pack(number) }
+  return { code, now, a.i, raw or pack_record(record), cmsgpack.pack(number) }
 end
 
 -- A retry whose first answer was lost.
@@ -45,7 +45,7 @@ elseif record.c == a.c then
 elseif has(record.o, a.c) then
   given = answer('superseded')
 else
-  record.w = record.w + 1
+  record.w = (record.w or 0) + 1
   record.g = record.g or {}
   table.insert(record.g, a.p)
   -- A long list would cost more than a retry this late is worth.

@@ -35,7 +35,7 @@ end
 
 for i = 2, #KEYS do
   local id = ARGV[i + 2]
-  local readable, record = pcall(load, KEYS[i])
+  local readable, record = pcall(load_record, KEYS[i])
   if not readable then
     -- Left for the version that wrote it, whose gateways look again soon, or for a
     -- person; it holds up nobody meanwhile.

@@ -20,6 +20,31 @@ local function load(key)
   return value
 end
 
+-- The times of a record stand beside its creation, which saves a sixth of its memory.
+local function shift(record, by)
+  record.e = record.e + by
+  for _, delivery in ipairs(record.d) do
+    delivery.b, delivery.h = delivery.b + by, delivery.h + by
+    delivery.q, delivery.u = delivery.q and delivery.q + by, delivery.u and delivery.u + by
+    for _, attempt in ipairs(delivery.x) do
+      attempt.b, attempt.h = attempt.b + by, attempt.h + by
+    end
+  end
+end
+
+local function load_record(key)
+  local record = load(key)
+  if record then shift(record, record.a) end
+  return record
+end
+
+local function pack_record(record)
+  shift(record, -record.a)
+  local raw = cmsgpack.pack(record)
+  shift(record, record.a)
+  return raw
+end
+
 -- States as wire.rs numbers them; a delivery has ended from DELIVERED on.
 local QUEUED, SUBMITTED, RINGING, ANSWERED, DELIVERED, FAILED, CANCELED = 0, 1, 2, 3, 4, 5, 6
 local PENDING, APPROVED, CANCELED_RECORD, EXPIRED, MAX_ATTEMPTS = 0, 1, 2, 3, 4
@@ -80,7 +105,7 @@ end
 
 -- Saves a record whose place in the schedule stays, and returns its bytes.
 local function save_only(key, record)
-  local raw = cmsgpack.pack(record)
+  local raw = pack_record(record)
   redis.call('SET', key, raw, 'PXAT', record.e + DAY)
   return raw
 end
@@ -210,7 +235,7 @@ end
 -- Adds a delivery whose lease the accepting gateway holds.
 local function deliver(record, channel, asked_by, token, lease_ms, now)
   table.insert(record.d, {
-    c = channel, a = asked_by, s = QUEUED, b = now, h = now, q = now, r = 0,
+    c = channel, a = asked_by, s = QUEUED, b = now, h = now, q = now,
     t = token, u = now + lease_ms, x = {},
   })
 end

@@ -7,11 +7,11 @@
 -- Gives {moved, now, record} or {same} or {unknown}
 local a = cmsgpack.unpack(ARGV[1])
 local now = now_ms()
-local record = load(KEYS[1])
+local record = load_record(KEYS[1])
 local delivery = record and record.d[a.n]
 local attempt = delivery and delivery.x[a.m]
 if not attempt then return { 'unknown' } end
-if attempt.o == a.o then return { 'moved', now, cmsgpack.pack(record) } end
+if delivery.z == a.o then return { 'moved', now, pack_record(record) } end
 local attempt_state = ({ ringing = 2, answered = 2, delivered = 3, failed = 4 })[a.p]
 local state = ({ ringing = RINGING, answered = ANSWERED, delivered = DELIVERED, failed = FAILED })[a.p]
 local moved = false
@@ -36,5 +36,5 @@ if KEYS[3] then
   own.p = math.max(own.p, now + a.z)
   save_number(KEYS[3], number, now)
 end
-attempt.o = a.o
+delivery.z = a.o
 return { 'moved', now, save(KEYS[1], KEYS[2], a.i, record) }

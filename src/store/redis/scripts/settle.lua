@@ -7,17 +7,16 @@
 -- Gives {done, now, record} or {lost}
 local a = cmsgpack.unpack(ARGV[1])
 local now = now_ms()
-local record = load(KEYS[1])
-local SUBMITTING, UNKNOWN, TAKEN, FELL = 0, 1, 2, 4
+local record = load_record(KEYS[1])
+local UNKNOWN, TAKEN, FELL = 1, 2, 4
 local known = record and record.d[a.n]
-if known and known.z == a.p then return { 'done', now, cmsgpack.pack(record) } end
+if known and known.z == a.p then return { 'done', now, pack_record(record) } end
 local delivery = held(record, a.n, a.T)
 if not delivery then return { 'lost' } end
 local state = ({ submitted = TAKEN, failed = FELL, unknown = UNKNOWN })[a.k]
 local attempt, overtaken = delivery.x[a.m], nil
 if attempt then
   if a.k == 'submitted' then attempt.f = a.f end
-  if attempt.s == SUBMITTING then attempt.o = nil end
   if attempt.s <= TAKEN and state > attempt.s then
     attempt.s, attempt.w, attempt.h = state, a.w, now
   elseif attempt.s == FELL then
@@ -35,7 +34,7 @@ if a.k == 'submitted' then
   if not a.l then unlease(delivery, nil) end
 elseif a.x == 'later' and now + a.z < record.e then
   unlease(delivery, now + a.z)
-  delivery.r = delivery.r + 1
+  delivery.r = (delivery.r or 0) + 1
 elseif a.x ~= 'another' then
   advance(delivery, FAILED, a.w, now)
 end

@@ -13,9 +13,9 @@ local memo = a.f and KEYS[#KEYS]
 local now = now_ms()
 local number, own = load_number(KEYS[1], a.n)
 
-local made = load(KEYS[2])
+local made = load_record(KEYS[2])
 if made and has_token(made, a.T) then
-  return { 'created', now, a.i, cmsgpack.pack(made), cmsgpack.pack(number) }
+  return { 'created', now, a.i, pack_record(made), cmsgpack.pack(number) }
 end
 
 for i = #own.o, 1, -1 do
@@ -41,11 +41,11 @@ for i = 1, excess do need(own.o[i]) end
 if #needed > 1 then return needed end
 
 local others = {}
-for id, key in pairs(declared) do others[id] = load(key) end
+for id, key in pairs(declared) do others[id] = load_record(key) end
 local joined = join_id and others[join_id]
 if joined and status_at(joined, now) ~= PENDING then joined = nil end
 if joined and has_token(joined, a.T) then
-  return { 'joined', now, join_id, cmsgpack.pack(joined), cmsgpack.pack(number) }
+  return { 'joined', now, join_id, pack_record(joined), cmsgpack.pack(number) }
 end
 
 local kept = recall(memo, a.f)
@@ -53,7 +53,7 @@ if kept then return kept end
 
 local limit, ends = refusal(number, own, a.L, a.c, not joined, now)
 if limit and joined then
-  return { 'waiting', now, join_id, cmsgpack.pack(joined), cmsgpack.pack(number), limit, ends }
+  return { 'waiting', now, join_id, pack_record(joined), cmsgpack.pack(number), limit, ends }
 elseif limit then
   return { 'refused', now, '', '', '', limit, ends }
 end
