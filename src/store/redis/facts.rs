@@ -68,7 +68,9 @@ impl Redis {
     pub async fn restore_facts(&self) -> Result<(), StoreError> {
         let known = self.known().clone();
         for (name, value) in known {
-            self.set_once(&name, value).await?;
+            if self.set_once(&name, value.clone()).await? != value {
+                tracing::error!(fact = name, "The store holds other facts than before; restart this gateway.");
+            }
         }
         Ok(())
     }
