@@ -18,7 +18,7 @@ pub fn backup(file: &Path, config: Option<&Path>, path: Option<PathBuf>, as_json
             options.path
         }
     };
-    let bytes = embedded::backup(&path, file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let bytes = embedded::backup(&path, file)?;
     if as_json {
         println!("{}", json!({ "store": path, "file": file, "bytes": bytes }));
     } else {

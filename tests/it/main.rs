@@ -3,6 +3,7 @@
 mod gateway;
 
 mod auth;
+mod backup;
 mod bad_input;
 mod browser;
 mod carriers;

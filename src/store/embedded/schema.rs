@@ -64,6 +64,8 @@ CREATE TABLE fact (
 
 /// Opens or makes the file. A file of a newer version is refused, untouched.
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
+    // What stands there already keeps its rights; the log beside it gets the same.
+    let _ = private(path);
     let conn = Connection::open_with_flags(path, OpenFlags::default()).map_err(super::shell::error)?;
     let setup = || -> rusqlite::Result<Option<i64>> {
         conn.busy_timeout(Duration::from_secs(2))?;
@@ -92,20 +94,28 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
 /// Copies the file, as it is at one instant, to a new one that its owner alone may
 /// read; gives its size. <https://sqlite.org/lang_vacuum.html#vacuuminto>
 pub fn backup(path: &Path, to: &Path) -> Result<u64, StoreError> {
-    let from = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(super::shell::error)?;
-    let away = |error: std::io::Error| StoreError::Away(error.to_string());
-    let mut options = std::fs::File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(to).map_err(away)?;
+    let failed =
+        |file: &Path, why: &dyn std::fmt::Display| StoreError::Misconfigured(format!("{}: {why}", file.display()));
+    let from = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let from = from.map_err(|error| failed(path, &error))?;
+    let file = private(to).map_err(|error| failed(to, &error))?;
     let copy = || {
-        from.busy_timeout(Duration::from_secs(30)).map_err(super::shell::error)?;
-        from.execute("VACUUM INTO ?", [to.to_string_lossy()]).map_err(super::shell::error)?;
-        file.sync_all().and_then(|()| file.metadata()).map(|meta| meta.len()).map_err(away)
+        from.busy_timeout(Duration::from_secs(30))
+            .and_then(|()| from.execute("VACUUM INTO ?", [to.to_string_lossy()]))
+            .map_err(|error| failed(path, &error))?;
+        file.sync_all().and_then(|()| file.metadata()).map(|meta| meta.len()).map_err(|error| failed(to, &error))
     };
     copy().inspect_err(|_| {
         // Half a copy is worse than none; that it cannot be removed changes nothing.
         let _ = std::fs::remove_file(to);
     })
+}
+
+/// A new file that its owner alone may read: sealed or not, a store is nobody else's.
+fn private(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }

@@ -1,8 +1,10 @@
 //! The gateways that share the store, and the pace that they share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use super::Redis;
 use crate::model::LimitSpec;
@@ -10,6 +12,9 @@ use crate::store::{Crew, Fleet, StoreError};
 
 /// A gateway that was not heard of for so long is dead to the others.
 const DEAD_MS: u64 = 5_000;
+/// Most turns that one gateway waits for at a time: so many are lost when it dies, and
+/// a long queue here holds up no other gateway.
+const TURNS_AHEAD: usize = 8;
 /// A turn that was missed by more than this is not used: what slept through its turn
 /// would submit together with those whose turn it is.
 const LATE: Duration = Duration::from_millis(50);
@@ -34,6 +39,8 @@ impl Fleet for Redis {
 
     async fn turn(&self, carrier: &str, pace: LimitSpec) -> Result<(), StoreError> {
         let (each, early) = spacing(pace);
+        let asking = self.asking(carrier);
+        let _permit = asking.acquire().await.expect("never closed");
         loop {
             let call = self.scripts.turn.on([self.keys.pace(carrier)]).arg(each).arg(early);
             let asked = tokio::time::Instant::now();
@@ -46,6 +53,14 @@ impl Fleet for Redis {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Redis {
+    /// Who may ask for a carrier's turns now, first come first served.
+    fn asking(&self, carrier: &str) -> Arc<Semaphore> {
+        let mut asking = self.asking.lock().expect("no panic while held");
+        asking.entry(carrier.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(TURNS_AHEAD))).clone()
     }
 }
 

@@ -28,9 +28,11 @@ mod sweep;
 mod wide;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+
+use tokio::sync::Semaphore;
 
 use self::answer::Answer;
 use self::keys::Keys;
@@ -64,6 +66,8 @@ pub struct Redis {
     sweep: Sweep,
     /// Facts that were read or written here.
     facts: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Per carrier, who may ask for its turns.
+    asking: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// Told by every answer that has the server's time.
     clock: Clock,
     /// This gateway among those that share the store; new at every start.
@@ -89,6 +93,7 @@ impl Redis {
             keys: Keys::new(&options.key_prefix),
             sweep: Sweep::new(0),
             facts: Mutex::default(),
+            asking: Mutex::default(),
             clock: clock.clone(),
             me: crate::seal::token(),
         };
