@@ -182,7 +182,7 @@ impl Numbers for Redis {
 
     async fn begin(&self, op: Begin) -> Result<Begun> {
         let call = self.scripts.begin.on([self.keys.record(op.id.record)]).arg(op.id.n);
-        let call = call.arg(&op.token.0[..]).arg(&op.carrier).arg(&op.reason).arg(&self.operation()[..]);
+        let call = call.arg(&op.token.0[..]).arg(&op.carrier).arg(wire::short(&op.reason)).arg(&self.operation()[..]);
         let answer = self.call(&call).await?;
         Ok(match answer.word().0 {
             "attempt" => Begun::Attempt(op.id.attempt(answer.int(2)?.try_into().map_err(unreadable)?)),

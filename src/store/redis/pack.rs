@@ -1,7 +1,7 @@
 //! Writes MessagePack as the scripts can read it: their reader knows no `bin`, so
 //! bytes go as strings. <https://github.com/msgpack/msgpack/blob/master/spec.md>
 
-use rmp::encode::{write_array_len, write_bool, write_map_len, write_str_len, write_uint};
+use rmp::encode::{write_array_len, write_bool, write_map_len, write_nil, write_str_len, write_uint};
 
 /// A value that is being written.
 #[derive(Default)]
@@ -31,6 +31,28 @@ impl Pack {
     pub fn truth(mut self, value: bool) -> Self {
         write_bool(&mut self.0, value).expect(INFALLIBLE);
         self
+    }
+
+    /// The values that follow as one list of so many.
+    pub fn begin(mut self, len: u32) -> Self {
+        write_array_len(&mut self.0, len).expect(INFALLIBLE);
+        self
+    }
+
+    /// A value, or nil.
+    pub fn some<T>(mut self, value: Option<T>, write: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            Some(value) => write(self, value),
+            None => {
+                write_nil(&mut self.0).expect(INFALLIBLE);
+                self
+            }
+        }
+    }
+
+    /// The bytes.
+    pub fn done(self) -> Vec<u8> {
+        self.0
     }
 
     /// A list, each item written by `item`.
@@ -76,6 +98,6 @@ impl Map {
 
     /// The bytes of the whole map.
     pub fn done(self) -> Vec<u8> {
-        Pack::default().map(self).0
+        Pack::default().map(self).done()
     }
 }

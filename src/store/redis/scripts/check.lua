@@ -9,7 +9,7 @@ local a = cmsgpack.unpack(ARGV[1])
 local now = now_ms()
 local record = load_record(KEYS[2])
 if record and record.n ~= a.n or string.sub(a.i, 1, 4) ~= 'ver_' then record = nil end
-local number, own = load_number(KEYS[1], a.n)
+local number, own = load_number(KEYS[1], a.n, now)
 
 local function has(list, value)
   for _, each in ipairs(list or {}) do
@@ -18,7 +18,7 @@ local function has(list, value)
   return false
 end
 local function answer(code, raw)
-  return { code, now, a.i, raw or pack_record(record), cmsgpack.pack(number) }
+  return { code, now, a.i, raw or pack_record(record), pack_number(number) }
 end
 
 -- A retry whose first answer was lost.

@@ -16,33 +16,64 @@ local function load(key)
   local raw = redis.call('GET', key)
   if not raw then return nil end
   local value = cmsgpack.unpack(raw)
-  if value.v > VERSION then error({ err = 'NEWER written by a newer version' }) end
+  if (value.v or value[1]) > VERSION then error({ err = 'NEWER written by a newer version' }) end
   return value
 end
 
--- The times of a record stand beside its creation, which saves a sixth of its memory.
-local function shift(record, by)
-  record.e = record.e + by
-  for _, delivery in ipairs(record.d) do
-    delivery.b, delivery.h = delivery.b + by, delivery.h + by
-    delivery.q, delivery.u = delivery.q and delivery.q + by, delivery.u and delivery.u + by
-    for _, attempt in ipairs(delivery.x) do
-      attempt.b, attempt.h = attempt.b + by, attempt.h + by
+-- A record rests as lists of values in these orders, nil where there is none; names
+-- would be a fifth of its memory. Its times rest beside its creation.
+local RECORD = { 'v', 'n', 's', 'a', 'e', 'k', 'c', 'o', 'w', 'm', 't', 'b', 'g', 'd' }
+local DELIVERY = { 'c', 'a', 's', 'w', 'b', 'h', 'q', 'r', 't', 'u', 'z', 'x' }
+local ATTEMPT = { 'c', 's', 'w', 'r', 'b', 'h', 'f' }
+local TIMES = { e = true, b = true, h = true, q = true, u = true }
+local INNER = { d = DELIVERY, x = ATTEMPT }
+
+local function pack_list(value, names, since)
+  local list = {}
+  for i, name in ipairs(names) do
+    local own = value[name]
+    if own == nil then
+      list[i] = cjson.null
+    elseif INNER[name] then
+      list[i] = {}
+      for j, one in ipairs(own) do list[i][j] = pack_list(one, INNER[name], since) end
+    elseif TIMES[name] and type(own) == 'number' then
+      list[i] = own - since
+    else
+      list[i] = own
     end
   end
+  return list
 end
 
-local function load_record(key)
-  local record = load(key)
-  if record then shift(record, record.a) end
-  return record
+local function unpack_list(list, names, since)
+  local value = {}
+  for i, name in ipairs(names) do
+    local own = list[i]
+    if INNER[name] and own then
+      value[name] = {}
+      for j, one in ipairs(own) do value[name][j] = unpack_list(one, INNER[name], since) end
+    elseif TIMES[name] and type(own) == 'number' then
+      value[name] = own + since
+    else
+      value[name] = own
+    end
+  end
+  return value
 end
 
 local function pack_record(record)
-  shift(record, -record.a)
-  local raw = cmsgpack.pack(record)
-  shift(record, record.a)
-  return raw
+  return cmsgpack.pack(pack_list(record, RECORD, record.a))
+end
+
+local function unpack_record(raw)
+  local list = cmsgpack.unpack(raw)
+  return unpack_list(list, RECORD, list[4])
+end
+
+local function load_record(key)
+  local list = load(key)
+  return list and unpack_list(list, RECORD, list[4])
 end
 
 -- States as wire.rs numbers them; a delivery has ended from DELIVERED on.
@@ -81,9 +112,9 @@ local function finish(record, status, now)
   end
 end
 
--- Drops a lease. Its token stays, without force: a retry is known by it.
+-- Drops a lease. The head of its token stays: a retry is known by it.
 local function unlease(delivery, due)
-  delivery.u, delivery.q = nil, due
+  delivery.t, delivery.u, delivery.q = delivery.t and string.sub(delivery.t, 1, 4), nil, due
 end
 
 local function held(record, n, token)
@@ -138,17 +169,47 @@ local function keep(key, fingerprint, keep_ms, answer)
   local kept = {}
   for i, value in ipairs(answer) do kept[i] = value end
   if kept[4] ~= '' then
-    local record = cmsgpack.unpack(kept[4])
+    local record = unpack_record(kept[4])
     erase(record)
-    kept[4] = cmsgpack.pack(record)
+    kept[4] = pack_record(record)
   end
   redis.call('SET', key, cmsgpack.pack({ v = VERSION, f = fingerprint, a = kept }), 'PX', keep_ms)
 end
 
+-- The times of a number rest beside its first one, `b`.
+local function shift(number, by)
+  for i, at in ipairs(number.a) do number.a[i] = at + by end
+  for _, own in pairs(number.t) do
+    for _, sent in ipairs(own.s) do sent[1] = sent[1] + by end
+    for i, at in ipairs(own.f or {}) do own.f[i] = at + by end
+    for _, open in ipairs(own.o or {}) do open[2] = open[2] + by end
+    own.p = own.p and own.p + by
+  end
+end
+
+local function pack_number(number)
+  for _, own in pairs(number.t) do
+    -- What is empty costs nothing.
+    if own.p == 0 then own.p = nil end
+    if own.f and #own.f == 0 then own.f = nil end
+    if own.o and #own.o == 0 then own.o = nil end
+  end
+  shift(number, -number.b)
+  local raw = cmsgpack.pack(number)
+  shift(number, number.b)
+  return raw
+end
+
 -- A number's row, and the tenant's part of it.
-local function load_number(key, tenant)
-  local number = load(key) or { v = VERSION, a = {}, t = {} }
-  local own = number.t[tenant] or { s = {}, f = {}, p = 0, o = {} }
+local function load_number(key, tenant, now)
+  local number = load(key)
+  if number then
+    shift(number, number.b)
+  else
+    number = { v = VERSION, b = now, a = {}, t = {} }
+  end
+  local own = number.t[tenant] or {}
+  own.s, own.f, own.p, own.o = own.s or {}, own.f or {}, own.p or 0, own.o or {}
   number.t[tenant] = own
   return number, own
 end
@@ -157,17 +218,17 @@ end
 local function save_number(key, number, now)
   local ends = now
   for _, own in pairs(number.t) do
-    if own.p > ends then ends = own.p end
+    if own.p and own.p > ends then ends = own.p end
   end
-  local raw = cmsgpack.pack(number)
+  local raw = pack_number(number)
   redis.call('SET', key, raw, 'PXAT', ends + math.max(DAY, number.l or 0))
   return raw
 end
 
--- Takes a record off its number's open list.
+-- Takes a record off its number's open list, which names verifications without `ver_`.
 local function close(own, id)
   for i = #own.o, 1, -1 do
-    if own.o[i][1] == id then table.remove(own.o, i) end
+    if 'ver_' .. own.o[i][1] == id then table.remove(own.o, i) end
   end
 end
 
@@ -244,7 +305,7 @@ end
 -- retry whose first answer was lost.
 local function has_token(record, token)
   for _, delivery in ipairs(record.d) do
-    if delivery.t == token then return true end
+    if delivery.t == token or delivery.t == string.sub(token, 1, 4) then return true end
   end
   return false
 end

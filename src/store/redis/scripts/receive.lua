@@ -32,7 +32,7 @@ if a.t and record.t ~= a.t then
 end
 if not moved then return { 'same' } end
 if KEYS[3] then
-  local number, own = load_number(KEYS[3], record.n)
+  local number, own = load_number(KEYS[3], record.n, now)
   own.p = math.max(own.p, now + a.z)
   save_number(KEYS[3], number, now)
 end

@@ -9,9 +9,9 @@
 local a = cmsgpack.unpack(ARGV[1])
 local now = now_ms()
 local record = load_record(KEYS[2])
-local number, own = load_number(KEYS[1], a.n)
+local number, own = load_number(KEYS[1], a.n, now)
 if record and has_token(record, a.T) then
-  return { 'queued', now, a.i, pack_record(record), cmsgpack.pack(number) }
+  return { 'queued', now, a.i, pack_record(record), pack_number(number) }
 end
 local kept = recall(KEYS[4], a.f)
 if kept then return kept end
@@ -20,7 +20,7 @@ local status = status_at(record, now)
 if status ~= PENDING then return { 'ended', now, a.i, '', '', status } end
 local limit, ends = refusal(number, own, a.L, a.c, false, now)
 if limit then
-  return { 'refused', now, a.i, pack_record(record), cmsgpack.pack(number), limit, ends }
+  return { 'refused', now, a.i, pack_record(record), pack_number(number), limit, ends }
 end
 if a.N then
   record.o = record.o or {}

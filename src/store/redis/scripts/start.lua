@@ -11,11 +11,11 @@
 local a = cmsgpack.unpack(ARGV[1])
 local memo = a.f and KEYS[#KEYS]
 local now = now_ms()
-local number, own = load_number(KEYS[1], a.n)
+local number, own = load_number(KEYS[1], a.n, now)
 
 local made = load_record(KEYS[2])
 if made and has_token(made, a.T) then
-  return { 'created', now, a.i, pack_record(made), cmsgpack.pack(number) }
+  return { 'created', now, a.i, pack_record(made), pack_number(number) }
 end
 
 for i = #own.o, 1, -1 do
@@ -24,13 +24,13 @@ end
 local declared, needed = {}, { 'more' }
 for i, id in ipairs(a.O) do declared[id] = KEYS[3 + i] end
 local function need(open)
-  if not declared[open[1]] then table.insert(needed, open[1]) end
+  if not declared['ver_' .. open[1]] then table.insert(needed, 'ver_' .. open[1]) end
 end
 local join_id = nil
 if a.S ~= '' then
   for _, open in ipairs(own.o) do
     if open[3] == a.S then
-      join_id = open[1]
+      join_id = 'ver_' .. open[1]
       need(open)
       break
     end
@@ -45,7 +45,7 @@ for id, key in pairs(declared) do others[id] = load_record(key) end
 local joined = join_id and others[join_id]
 if joined and status_at(joined, now) ~= PENDING then joined = nil end
 if joined and has_token(joined, a.T) then
-  return { 'joined', now, join_id, pack_record(joined), cmsgpack.pack(number) }
+  return { 'joined', now, join_id, pack_record(joined), pack_number(number) }
 end
 
 local kept = recall(memo, a.f)
@@ -53,25 +53,25 @@ if kept then return kept end
 
 local limit, ends = refusal(number, own, a.L, a.c, not joined, now)
 if limit and joined then
-  return { 'waiting', now, join_id, pack_record(joined), cmsgpack.pack(number), limit, ends }
+  return { 'waiting', now, join_id, pack_record(joined), pack_number(number), limit, ends }
 elseif limit then
   return { 'refused', now, '', '', '', limit, ends }
 end
 
 local record, key, id, code = joined, declared[join_id], join_id, 'joined'
 if not joined then
-  record, key, id, code = cmsgpack.unpack(a.r), KEYS[2], a.i, 'created'
+  record, key, id, code = unpack_record(a.r), KEYS[2], a.i, 'created'
   record.a, record.e = now, now + a.l
   if a.V then
     for _ = 1, excess do
-      local oldest = table.remove(own.o, 1)[1]
+      local oldest = 'ver_' .. table.remove(own.o, 1)[1]
       local other = others[oldest]
       if other then
         finish(other, CANCELED_RECORD, now)
         save(declared[oldest], KEYS[3], oldest, other)
       end
     end
-    table.insert(own.o, { id, record.e, a.S })
+    table.insert(own.o, { string.sub(id, 5), record.e, a.S })
   end
 end
 deliver(record, a.c, a.k, a.T, a.M, now)
