@@ -20,7 +20,7 @@ pub struct Crew {
 #[async_trait]
 pub trait Fleet: Send + Sync {
     /// Says that this gateway lives, and learns who else does. To be called every
-    /// [`BEAT_MS`]: a gateway that is silent for 5 seconds counts as dead, and others
+    /// [`BEAT_MS`]: a gateway that is silent for 4.5 seconds counts as dead, and others
     /// look after its share of the work.
     async fn beat(&self) -> Result<Crew, StoreError>;
     /// Says that this gateway goes.

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
@@ -22,6 +23,9 @@ use crate::store::StoreError;
 
 /// Longest wait for a connection, and for one answer.
 const ANSWER: Duration = Duration::from_secs(1);
+
+/// Longest wait for Sentinels while there is a connection.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What to connect to.
 pub enum Target {
@@ -182,21 +186,35 @@ fn no_host() -> RedisError {
     (redis::ErrorKind::InvalidClientConfig, "no host").into()
 }
 
+fn array<const N: usize>(connections: impl Iterator<Item = Connection>) -> RedisResult<[Connection; N]> {
+    connections.collect::<Vec<_>>().try_into().map_err(|_| no_host())
+}
+
 impl Target {
-    /// Connects; behind Sentinels to whoever is master now.
-    pub async fn connect(&self) -> RedisResult<Connection> {
+    /// The address of the master that the Sentinels name now, if there are Sentinels and
+    /// they agree on one that says so itself.
+    pub async fn master(&self) -> Option<String> {
+        let Target::Sentinel(client) = self else { return None };
+        let looked = tokio::time::timeout(LOOK, async { client.lock().await.async_get_client().await }).await;
+        looked.ok()?.ok().map(|client| client.get_connection_info().addr().to_string())
+    }
+
+    /// Connects; behind Sentinels to whoever is master now. So many connections, all to
+    /// the same server unless it is a cluster, and that server's address.
+    pub async fn connect<const N: usize>(&self) -> RedisResult<(String, [Connection; N])> {
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER)).set_response_timeout(Some(ANSWER));
-        match self {
-            Target::One(client) => {
-                client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::One)
+        let client = match self {
+            Target::One(client) => client.clone(),
+            Target::Sentinel(client) => client.lock().await.async_get_client().await?,
+            Target::Cluster(client) => {
+                let all = (0..N).map(|_| client.get_async_connection());
+                return Ok((String::new(), array(try_join_all(all).await?.into_iter().map(Connection::Cluster))?));
             }
-            Target::Sentinel(client) => {
-                let mut client = client.lock().await;
-                client.get_async_connection_with_config(&config).await.map(Connection::One)
-            }
-            Target::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
-        }
+        };
+        let all = (0..N).map(|_| client.get_multiplexed_async_connection_with_config(&config));
+        let address = client.get_connection_info().addr().to_string();
+        Ok((address, array(try_join_all(all).await?.into_iter().map(Connection::One))?))
     }
 
     /// Whether keys may lie on different servers.

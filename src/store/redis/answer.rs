@@ -18,15 +18,17 @@ pub struct Answer {
     pub asked: Instant,
     /// When the answer came.
     pub came: Instant,
+    /// The number of the connection that brought it.
+    pub over: u64,
 }
 
 impl Answer {
-    /// Reads the array of a script that was called at that instant.
-    pub fn new(value: Value, asked: Instant) -> Result<Self, StoreError> {
+    /// Reads the array of a script that was called at that instant over that connection.
+    pub fn new(value: Value, asked: Instant, over: u64) -> Result<Self, StoreError> {
         let Value::Array(values) = value else { return Err(unreadable("a script gave no list")) };
         let word = values.first().and_then(bytes).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
         let word = word.ok_or_else(|| unreadable("a script gave no word"))?;
-        Ok(Answer { word, values, asked, came: Instant::now() })
+        Ok(Answer { word, values, asked, came: Instant::now(), over })
     }
 
     /// The word in front, and whether the answer was kept from an earlier request.

@@ -11,10 +11,10 @@ use crate::model::LimitSpec;
 use crate::store::{Crew, Fleet, StoreError};
 
 /// A gateway that was not heard of for so long is dead to the others.
-const DEAD_MS: u64 = 5_000;
-/// Most turns that one gateway waits for at a time: so many are lost when it dies, and
-/// a long queue here holds up no other gateway.
-const TURNS_AHEAD: usize = 8;
+const DEAD_MS: u64 = 4_500;
+/// Turns of so long are waited for by one gateway at a time: so many are lost when it
+/// dies, and a long queue here holds up no other gateway.
+const TURNS_AHEAD_MS: u64 = 100;
 /// A turn that was missed by more than this is not used: what slept through its turn
 /// would submit together with those whose turn it is.
 const LATE: Duration = Duration::from_millis(50);
@@ -22,24 +22,24 @@ const LATE: Duration = Duration::from_millis(50);
 #[async_trait]
 impl Fleet for Redis {
     async fn beat(&self) -> Result<Crew, StoreError> {
-        let call = self.scripts.beat.on([self.keys.fleet()]).arg(&self.me.0[..]).arg(DEAD_MS).arg("beat");
+        let call = self.scripts.beat.on([self.keys.fleet()]).arg(&self.me[..]).arg(DEAD_MS).arg("beat");
         let answer = self.call(&call).await?;
         if answer.int(2)? > 0 {
             self.restore_facts().await?;
         }
         let alive: Vec<&[u8]> = (3..answer.len()).map(|place| answer.bytes(place)).collect();
-        self.sweep.share(&self.me.0, &alive);
+        self.sweep.share(&self.me, &alive);
         Ok(Crew { alive: alive.len() })
     }
 
     async fn leave(&self) -> Result<(), StoreError> {
-        let call = self.scripts.beat.on([self.keys.fleet()]).arg(&self.me.0[..]).arg(DEAD_MS).arg("leave");
+        let call = self.scripts.beat.on([self.keys.fleet()]).arg(&self.me[..]).arg(DEAD_MS).arg("leave");
         self.call(&call).await.map(drop)
     }
 
     async fn turn(&self, carrier: &str, pace: LimitSpec) -> Result<(), StoreError> {
         let (each, early) = spacing(pace);
-        let asking = self.asking(carrier);
+        let asking = self.asking(carrier, pace);
         let _permit = asking.acquire().await.expect("never closed");
         loop {
             let call = self.scripts.turn.on([self.keys.pace(carrier)]).arg(each).arg(early);
@@ -58,9 +58,10 @@ impl Fleet for Redis {
 
 impl Redis {
     /// Who may ask for a carrier's turns now, first come first served.
-    fn asking(&self, carrier: &str) -> Arc<Semaphore> {
+    fn asking(&self, carrier: &str, pace: LimitSpec) -> Arc<Semaphore> {
         let mut asking = self.asking.lock().expect("no panic while held");
-        asking.entry(carrier.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(TURNS_AHEAD))).clone()
+        let ahead = (u64::from(pace.count) * TURNS_AHEAD_MS / pace.per_ms).max(1) as usize;
+        asking.entry(carrier.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(ahead))).clone()
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `w:{KEY}:SPAN` | hash: sends per slice of a wide limit | its span and a sixth after the last send | take, give_back |
 //! | `w:{KEY}:g:OP` | string: that something was given back | 10 seconds | give_back |
 //! | `{pNN}:ack` | string: a write whose replicas are counted | a second | with `store.min_replicas_acked` |
-//! | `fleet` | sorted set: gateways by when each was heard of last | an entry: 5 seconds without a word | beat |
+//! | `fleet` | sorted set: gateways by when each was heard of last | an entry: 4.5 seconds without a word | beat |
 //! | `pace:CARRIER` | string: when a carrier's next turn is | a second after that | turn |
 //! | `fact:NAME` | string: wrapped keys, partition count | for ever; a handful | facts |
 //! | `ping` | string: the last look at the store's health | a minute | ping |

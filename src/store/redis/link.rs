@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use redis::aio::ConnectionLike;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
-use super::acks::Acks;
+use super::acks::{Acks, Unacknowledged};
 use super::address::{Connection, Target};
 use super::answer::Answer;
 use super::scripts::Call;
@@ -20,6 +20,8 @@ use crate::store::StoreError;
 const PATIENCE: Duration = Duration::from_millis(900);
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 const MOST_WAIT: Duration = Duration::from_millis(200);
+/// How often Sentinels are asked who is master, while there are calls.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
 /// The way to Redis.
 pub struct Link {
@@ -30,13 +32,19 @@ pub struct Link {
     made: AtomicU64,
     /// The last call failed: the next one tries once and does not wait.
     is_away: AtomicBool,
+    /// When Sentinels were asked last.
+    followed: tokio::sync::Mutex<Instant>,
     acks: Acks,
 }
 
 #[derive(Clone)]
 struct Live {
     number: u64,
+    /// Whose it is; empty in a cluster.
+    address: String,
     connection: Connection,
+    /// To the same server, for waits, which block a connection; if there are any.
+    waits: Option<Connection>,
 }
 
 /// What an error means for the call.
@@ -54,7 +62,13 @@ fn fate(error: &RedisError) -> Fate {
     match (error.kind(), error.code()) {
         (_, Some("NEWER")) => Fate::Over(StoreError::Newer),
         (_, Some("OOM" | "MISCONF")) => Fate::Over(StoreError::Full),
-        (_, Some("BUSY" | "NOREPLICAS")) => Fate::Again { reconnect: false },
+        (_, Some("BUSY")) => Fate::Again { reconnect: false },
+        // Perhaps an old master that its Sentinels have left.
+        (_, Some("NOREPLICAS")) => Fate::Again { reconnect: true },
+        (ErrorKind::AuthenticationFailed, _) | (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
+            let fix = "docs/operations.md lists what the user needs";
+            Fate::Over(StoreError::Misconfigured(format!("Redis refuses the user of store.url ({error}); {fix}")))
+        }
         (ErrorKind::Server(kind), _) => match kind {
             ServerErrorKind::NoScript => Fate::SendWhole,
             ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown => Fate::Again { reconnect: true },
@@ -80,13 +94,15 @@ fn fate(error: &RedisError) -> Fate {
 impl Link {
     /// A way to `target`; nothing is connected yet.
     pub fn new(target: Target, min_replicas: u32) -> Self {
+        let is_cluster = target.is_cluster();
         Link {
             target,
             live: RwLock::new(None),
             connecting: tokio::sync::Mutex::new(None),
             made: AtomicU64::new(0),
             is_away: AtomicBool::new(false),
-            acks: Acks::new(min_replicas),
+            followed: tokio::sync::Mutex::new(Instant::now()),
+            acks: Acks::new(min_replicas, is_cluster),
         }
     }
 
@@ -97,32 +113,42 @@ impl Link {
 
     /// Calls a script.
     pub async fn call(&self, call: &Call<'_>) -> Result<Answer, StoreError> {
-        let (asked, value) = self.repeat(|whole| call.command(whole)).await?;
-        Answer::new(value, asked)
+        let (over, asked, value) = self.repeat(|whole| call.command(whole)).await?;
+        Answer::new(value, asked, over)
     }
 
-    /// Waits until as many replicas have what was written as the operator wants, on
-    /// the server of `key`.
-    pub async fn acknowledged(&self, key: &str) -> Result<(), StoreError> {
-        self.acks.wait(&self.target, key).await
+    /// Waits until as many replicas have what was written over that connection as the
+    /// operator wants, on the server of `key`. Only the same server can say so: if the
+    /// connection is gone, a promotion may have lost the write.
+    pub async fn acknowledged(&self, key: &str, over: u64) -> Result<(), StoreError> {
+        if !self.acks.are_wanted() {
+            return Ok(());
+        }
+        let waits = self.known().filter(|live| live.number == over).and_then(|live| live.waits);
+        let waits = waits.ok_or_else(|| StoreError::Away("the connection of a write broke".into()))?;
+        let waited = self.acks.wait(&waits, over, key).await;
+        if matches!(&waited, Err(Unacknowledged::Broken(_))) {
+            self.drop_connection(over);
+        }
+        waited.map_err(|error| StoreError::Away(error.to_string()))
     }
 
     /// Sends a plain command.
     pub async fn send(&self, command: Cmd) -> Result<Value, StoreError> {
-        self.repeat(|_| command.clone()).await.map(|(_, value)| value)
+        self.repeat(|_| command.clone()).await.map(|(_, _, value)| value)
     }
 
-    /// The answer, and when the try that brought it was sent.
-    async fn repeat(&self, command: impl Fn(bool) -> Cmd) -> Result<(Instant, Value), StoreError> {
+    /// The answer, with the connection that brought it and when that try was sent.
+    async fn repeat(&self, command: impl Fn(bool) -> Cmd) -> Result<(u64, Instant, Value), StoreError> {
         let begun = Instant::now();
         let patience = if self.is_away.load(Ordering::Relaxed) { Duration::ZERO } else { PATIENCE };
         let (mut wait, mut whole) = (FIRST_WAIT, false);
         loop {
             let asked = Instant::now();
             let (number, error) = match self.once(command(whole)).await {
-                Ok(value) => {
+                Ok((over, value)) => {
                     self.is_away.store(false, Ordering::Relaxed);
-                    return Ok((asked, value));
+                    return Ok((over, asked, value));
                 }
                 Err(error) => error,
             };
@@ -145,13 +171,14 @@ impl Link {
         }
     }
 
-    async fn once(&self, command: Cmd) -> Result<Value, (u64, RedisError)> {
+    async fn once(&self, command: Cmd) -> Result<(u64, Value), (u64, RedisError)> {
         let live = self.live().await.map_err(|error| (0, error))?;
         let answer = match live.connection {
             Connection::One(mut one) => one.req_packed_command(&command).await,
             Connection::Cluster(mut cluster) => cluster.req_packed_command(&command).await,
         };
-        answer.and_then(Value::extract_error).map_err(|error| (live.number, error))
+        let answer = answer.and_then(Value::extract_error);
+        answer.map(|value| (live.number, value)).map_err(|error| (live.number, error))
     }
 
     fn known(&self) -> Option<Live> {
@@ -161,6 +188,9 @@ impl Link {
     /// The connection, made if there is none. Those who wait for the same attempt
     /// share its failure.
     async fn live(&self) -> RedisResult<Live> {
+        if let Some(live) = self.known() {
+            self.follow(&live).await;
+        }
         if let Some(live) = self.known() {
             return Ok(live);
         }
@@ -172,9 +202,13 @@ impl Link {
         if let Some((_, why)) = failed.as_ref().filter(|(at, _)| *at >= asked) {
             return Err((ErrorKind::Io, "cannot connect", why.clone()).into());
         }
-        match self.target.connect().await {
-            Ok(connection) => {
-                let live = Live { number: self.made.fetch_add(1, Ordering::Relaxed) + 1, connection };
+        let connected = match self.acks.are_wanted() {
+            true => self.target.connect().await.map(|(address, [one, waits])| (address, one, Some(waits))),
+            false => self.target.connect().await.map(|(address, [one])| (address, one, None)),
+        };
+        match connected {
+            Ok((address, connection, waits)) => {
+                let live = Live { number: self.made.fetch_add(1, Ordering::Relaxed) + 1, address, connection, waits };
                 *self.live.write().expect("no panic while held") = Some(live.clone());
                 *failed = None;
                 Ok(live)
@@ -183,6 +217,20 @@ impl Link {
                 *failed = Some((Instant::now(), error.to_string()));
                 Err(error)
             }
+        }
+    }
+
+    /// Asks the Sentinels now and then whether this is still the master's connection: one
+    /// that was replaced and comes back takes writes for ten seconds, until a Sentinel
+    /// tells it, and all of them are lost.
+    async fn follow(&self, live: &Live) {
+        let Ok(mut followed) = self.followed.try_lock() else { return };
+        if followed.elapsed() < FOLLOW_EVERY {
+            return;
+        }
+        *followed = Instant::now();
+        if self.target.master().await.is_some_and(|master| master != live.address) {
+            self.drop_connection(live.number);
         }
     }
 

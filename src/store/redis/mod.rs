@@ -32,6 +32,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::sync::Semaphore;
 
 use self::answer::Answer;
@@ -39,9 +41,9 @@ use self::keys::Keys;
 use self::link::Link;
 use self::scripts::{Call, Scripts};
 use self::sweep::Sweep;
-use super::{Facts, Store, StoreError};
+use super::{Facts, Record, Store, StoreError};
 use crate::clock::Clock;
-use crate::model::{Digest, Partition};
+use crate::model::Partition;
 
 /// How to reach a store in Redis, and how it is used.
 #[derive(Debug, Clone)]
@@ -70,8 +72,9 @@ pub struct Redis {
     asking: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// Told by every answer that has the server's time.
     clock: Clock,
-    /// This gateway among those that share the store; new at every start.
-    me: Digest,
+    /// This gateway among those that share the store: the version of its records, and
+    /// what is random at every start.
+    me: [u8; 18],
 }
 
 impl Redis {
@@ -95,7 +98,7 @@ impl Redis {
             facts: Mutex::default(),
             asking: Mutex::default(),
             clock: clock.clone(),
-            me: crate::seal::token(),
+            me: member(Record::VERSION, crate::seal::random()),
         };
         let partitions = store.set_once("partitions", options.partitions.to_be_bytes().to_vec()).await?;
         let partitions = partitions.try_into().map_err(|_| wire::unreadable("the partition count"))?;
@@ -117,7 +120,7 @@ impl Redis {
     /// it as the operator wants.
     async fn change(&self, call: &Call<'_>, partition: Partition) -> Result<Answer, StoreError> {
         let answer = self.call(call).await?;
-        self.link.acknowledged(&self.keys.ack(partition)).await?;
+        self.link.acknowledged(&self.keys.ack(partition), answer.over).await?;
         Ok(answer)
     }
 
@@ -128,11 +131,25 @@ impl Redis {
     }
 }
 
+fn member(version: u16, random: [u8; 16]) -> [u8; 18] {
+    let mut me = [0; 18];
+    me[..2].copy_from_slice(&version.to_be_bytes());
+    me[2..].copy_from_slice(&random);
+    me
+}
+
 /// Reads the PEM bundle of `store.tls_ca_file`.
 pub fn read_ca(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
-    let read = std::fs::read(path);
-    read.map(Some).map_err(|error| StoreError::Misconfigured(format!("store.tls_ca_file {}: {error}", path.display())))
+    let wrong = |what: &dyn std::fmt::Display| {
+        StoreError::Misconfigured(format!("store.tls_ca_file {}: {what}", path.display()))
+    };
+    let pem = std::fs::read(path).map_err(|error| wrong(&error))?;
+    match CertificateDer::pem_slice_iter(&pem).next() {
+        Some(Ok(_)) => Ok(Some(pem)),
+        // Nothing would be trusted, and the server's certificate be blamed.
+        _ => Err(wrong(&"no certificate in PEM form stands in it")),
+    }
 }

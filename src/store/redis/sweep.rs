@@ -55,11 +55,13 @@ impl Sweep {
     }
 
     /// Who lives: shares the partitions out. A partition that becomes ours is looked at
-    /// at once.
+    /// at once. Each name begins with the version of the records that it can read: only
+    /// gateways of the newest one can read all.
     pub fn share(&self, me: &[u8], alive: &[&[u8]]) {
+        let version = |who: &[u8]| who.get(..2).map(<[u8]>::to_vec);
         let rank = |who: &[u8], partition: usize| {
             let hash = Sha256::new().chain_update(who).chain_update((partition as u64).to_be_bytes()).finalize();
-            (hash, who.to_vec())
+            (version(who), hash, who.to_vec())
         };
         for (partition, look) in self.plan().iter_mut().enumerate() {
             let mine = rank(me, partition);
@@ -210,7 +212,7 @@ mod tests {
 
     #[test]
     fn each_partition_has_one_owner_and_a_leaver_moves_only_its_own() {
-        let names: Vec<[u8; 16]> = (0..3u8).map(|i| [i; 16]).collect();
+        let names: Vec<[u8; 4]> = (0..3u8).map(|i| [0, 1, i, i]).collect();
         let owned = |alive: &[&[u8]], me: &[u8]| -> Vec<bool> {
             let sweep = Sweep::new(128);
             sweep.share(me, alive);
@@ -226,6 +228,10 @@ mod tests {
             assert!(!before[1][partition] || after[1][partition]);
         }
         assert!(before.iter().all(|mine| mine.iter().filter(|mine| **mine).count() > 20));
+        // One that reads newer records than the others does all of it.
+        let newer = [0, 2, 0, 0];
+        let all = [all[0], all[1], &newer[..]];
+        assert!(owned(&all, &newer).iter().all(|mine| *mine) && owned(&all, all[0]).iter().all(|mine| !mine));
     }
 
     #[test]

@@ -29,6 +29,8 @@ struct Shared {
     to_lose: AtomicUsize,
     to_halve: AtomicUsize,
     lost: AtomicUsize,
+    /// A request whose answer is to be lost, and how often it was seen.
+    watched: Mutex<(Vec<u8>, usize)>,
 }
 
 struct Network {
@@ -51,7 +53,15 @@ impl Proxy {
         };
         let network = Mutex::new(Network { listener: Some(listener), waker: None, open: JoinSet::new() });
         let [to_lose, to_halve, lost] = [0; 3].map(AtomicUsize::new);
-        let shared = Arc::new(Shared { server, network, delay: Mutex::default(), to_lose, to_halve, lost });
+        let shared = Arc::new(Shared {
+            server,
+            network,
+            delay: Mutex::default(),
+            to_lose,
+            to_halve,
+            lost,
+            watched: Mutex::default(),
+        });
         let accepts = shared.clone();
         let accepting = tokio::spawn(async move { poll_fn(|cx| accepts.accept(cx)).await }).abort_handle();
         Proxy { port, shared, accepting }
@@ -98,6 +108,16 @@ impl Proxy {
     /// it connects is answered in chunks too, and counts.
     pub fn lose_answers(&self, n: usize) {
         self.shared.to_lose.store(n, Ordering::SeqCst);
+    }
+
+    /// The answer to the next request that holds these bytes is lost, as by `lose_answers`.
+    pub fn lose_answer_to(&self, request: &[u8]) {
+        *self.shared.watched.lock().expect("no task panics") = (request.to_vec(), 0);
+    }
+
+    /// How often a request like that has come since then.
+    pub fn seen(&self) -> usize {
+        self.shared.watched.lock().expect("no task panics").1
     }
 
     /// How many chunks `lose_answers` has dropped since the proxy began.
@@ -157,6 +177,14 @@ impl Shared {
         }
     }
 
+    /// Counts a request that holds what `lose_answer_to` was told; whether it is the first.
+    fn is_first_watched(&self, bytes: &[u8]) -> bool {
+        let (request, seen) = &mut *self.watched.lock().expect("no task panics");
+        let is_it = !request.is_empty() && bytes.windows(request.len()).any(|part| part == &request[..]);
+        *seen += usize::from(is_it);
+        is_it && *seen == 1
+    }
+
     /// One direction, until an end. It reads on while earlier chunks wait for their time, as
     /// a long wire would take them.
     async fn pump(&self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, answers: bool) {
@@ -178,6 +206,9 @@ impl Shared {
             while let Some((due, mut bytes)) = waiting.recv().await {
                 if let Some(due) = due {
                     sleep_until(due).await;
+                }
+                if !answers && self.is_first_watched(&bytes) {
+                    self.to_lose.store(1, Ordering::SeqCst);
                 }
                 if answers && take(&self.to_lose) {
                     self.lost.fetch_add(1, Ordering::SeqCst);

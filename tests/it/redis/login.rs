@@ -1,0 +1,130 @@
+//! A user of Redis that may do what the gateway needs and nothing else.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::servers::{Cluster, Sentinels, Server};
+use super::{master_key, refused};
+use crate::gateway::{Gateway, tells};
+
+/// What the gateway sends itself. `docs/operations.md` lists the same.
+const PLAIN: [&str; 6] = ["EVAL", "EVALSHA", "GET", "INFO", "SET", "ZRANGE"];
+/// What the way to the master needs beside it: nothing is worse without, INFO says the same.
+const SENTINEL: [&str; 1] = ["+role"];
+/// Without PING connections are made again whenever the slots are looked up.
+const CLUSTER: [&str; 2] = ["+cluster|slots", "+ping"];
+/// Everything in it has a meaning in a URL.
+const PASSWORD: &str = "p@ss:w/rd#?%&=+é";
+const ENCODED: &str = "p%40ss%3Aw%2Frd%23%3F%25%26%3D%2B%C3%A9";
+
+/// The commands of every script, and the plain ones.
+fn commands() -> BTreeSet<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/redis/scripts");
+    let mut commands: BTreeSet<String> = PLAIN.into_iter().map(str::to_owned).collect();
+    for file in std::fs::read_dir(folder).expect("the scripts are there").flatten() {
+        let text = std::fs::read_to_string(file.path()).expect("a script");
+        let called = text.split("redis.call('").skip(1).map(|rest| rest.split('\'').next().expect("a name").to_owned());
+        commands.extend(called);
+    }
+    commands
+}
+
+/// The user's rules, but for its password and name.
+fn rules(commands: &BTreeSet<String>, more: &[&str]) -> Vec<String> {
+    let own = ["on", "resetkeys", "~otp:*", "resetchannels", "-@all"].into_iter().chain(more.iter().copied());
+    own.map(str::to_owned).chain(commands.iter().map(|command| format!("+{}", command.to_lowercase()))).collect()
+}
+
+fn add_user(server: &Server, rules: &[String]) {
+    let password = format!(">{PASSWORD}");
+    let rules = rules.iter().map(String::as_str);
+    let words = ["ACL", "SETUSER", "gateway", "reset", &password].into_iter();
+    server.command(&words.chain(rules).collect::<Vec<_>>());
+}
+
+fn with_login(url: &str) -> String {
+    url.replacen("://", &format!("://gateway:{ENCODED}@"), 1)
+}
+
+/// Every script is called, and nothing is refused to the user.
+async fn works(url: &str, servers: &[&Server]) {
+    for server in servers {
+        server.command(&["CONFIG", "RESETSTAT"]);
+    }
+    // With its wide limits and a pace. Without `--relaxed-limits`, or nothing is taken.
+    let gateway = Gateway::setup()
+        .argument("--store")
+        .argument(&with_login(url))
+        .option("OTP_MASTER_KEY", &master_key())
+        .config("[carriers.sandbox-a]\nprofile = \"sandbox\"\nthroughput = \"100/1s\"\n")
+        .start();
+    gateway.secret(PASSWORD);
+    gateway.secret(ENCODED);
+    let to = gateway.number();
+    let body = json!({ "to": to });
+    let id = gateway.post_with_key("/v1/verifications", "once", &body).await.id();
+    assert_eq!(gateway.post_with_key("/v1/verifications", "once", &body).await.id(), id);
+    // Gives back what it took of the wide limits, all that an address had.
+    let again = json!({ "to": to, "client": { "ip": "203.0.113.7" } });
+    assert_eq!(gateway.post("/v1/verifications", again).await.status, 429);
+    gateway.ring(&id, &to).await;
+    let code = gateway.code(&to).await;
+    assert_eq!(gateway.check(&id, &code).await.expect(200)["status"], "approved");
+    let second = gateway.start(&gateway.number()).await;
+    gateway.delete(&format!("/v1/verifications/{second}")).await;
+    assert_eq!(gateway.get("/readyz").await.status, 200);
+    for server in servers {
+        assert_eq!(server.command(&["ACL", "LOG"]), "", "something was refused to the user");
+    }
+    let stats: String = servers.iter().map(|server| server.command(&["INFO", "commandstats"])).collect();
+    for command in commands() {
+        let name = format!("cmdstat_{}:calls=", command.to_lowercase());
+        assert!(stats.contains(&name), "{command} is not needed:\n{stats}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_the_listed_commands_is_enough_and_each_is_needed() {
+    let server = Server::start(&[]).await;
+    let rules = rules(&commands(), &[]);
+    println!("single: {}", rules.join(" "));
+    add_user(&server, &rules);
+    works(&server.url(), &[&server]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_sentinels_the_same_is_enough() {
+    let servers = Sentinels::start(&[]).await;
+    add_user(&servers.master, &rules(&commands(), &SENTINEL));
+    works(&servers.url(), &[&servers.master]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_cluster_it_needs_the_slots_too() {
+    let cluster = Cluster::start(false).await;
+    let nodes: Vec<&Server> = cluster.masters.iter().collect();
+    nodes.iter().for_each(|node| add_user(node, &rules(&commands(), &[])));
+    let line = refused(&with_login(&cluster.url()), &[("OTP_MASTER_KEY", &master_key())]).await;
+    println!("cluster without {CLUSTER:?}: {line}");
+    assert!(line.contains("'cluster|slots'"), "{line}");
+    for node in &nodes {
+        node.command(&["ACL", "LOG", "RESET"]);
+        add_user(node, &rules(&commands(), &CLUSTER));
+    }
+    works(&cluster.url(), &nodes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_and_not_printed() {
+    let (server, sentinels, cluster) =
+        (Server::start(&[]).await, Sentinels::start(&[]).await, Cluster::start(false).await);
+    for url in [server.url(), sentinels.url(), cluster.url()] {
+        let url = url.replacen("://", "://gateway:Wr0ng%21Secret@", 1);
+        // At trace level the last line is the error all the same.
+        let line = refused(&url, &[("OTP_MASTER_KEY", &master_key()), ("OTP_LOG__LEVEL", "trace")]).await;
+        println!("wrong password: {}", line.lines().last().unwrap_or_default());
+        assert!(line.contains("AuthenticationFailed") || line.to_lowercase().contains("password"), "{line}");
+        assert!(!tells(&line, "Wr0ng!Secret") && !tells(&line, "Wr0ng%21Secret"), "{line}");
+    }
+}
