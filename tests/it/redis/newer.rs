@@ -26,12 +26,12 @@ fn swap(text: &str, old: &str, new: &str) -> String {
 /// take it off again before they use or answer it.
 fn version_2(_: &str, text: String) -> String {
     let text = swap(&text, "local VERSION = 1", "local VERSION = 2");
-    let text = swap(&text, "  return value\nend", "  value.v = 1\n  return value\nend");
-    let set = |what: &str| format!("  local raw = cmsgpack.pack({what})\n  redis.call('SET', key, raw,");
+    let text = swap(&text, "  return value\nend", "  value[value.v and 'v' or 1] = 1\n  return value\nend");
+    let set = |what: &str| format!("  local raw = pack_{what}({what})\n  redis.call('SET', key, raw,");
     let both = |what: &str| {
         format!(
-            "  {what}.v = VERSION\n  local new = cmsgpack.pack({what})\n  {what}.v = 1\n  \
-             local raw = cmsgpack.pack({what})\n  redis.call('SET', key, new,"
+            "  {what}.v = VERSION\n  local new = pack_{what}({what})\n  {what}.v = 1\n  \
+             local raw = pack_{what}({what})\n  redis.call('SET', key, new,"
         )
     };
     let text = swap(&text, &set("record"), &both("record"));

@@ -7,7 +7,7 @@
 --       some; {id, '', why} for a record that this version cannot read
 local now = now_ms()
 local token, lease, left = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local answer = { 'claimed', now, '' }
+local answer, left_alone, skipped = { 'claimed', now, '' }, {}, 0
 
 -- Takes what is due of a record.
 local function take(record)
@@ -42,6 +42,7 @@ for i = 2, #KEYS do
     local why = type(record) == 'table' and record.err or tostring(record)
     redis.call('ZADD', KEYS[1], now + (string.find(why, '^NEWER') and 5000 or DAY), id)
     table.insert(answer, { id, '', why })
+    left_alone[id], skipped = true, skipped + 1
   elseif not record then
     redis.call('ZREM', KEYS[1], id)
   else
@@ -53,5 +54,10 @@ for i = 2, #KEYS do
     if #one > 2 then table.insert(answer, one) end
   end
 end
-answer[3] = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or ''
+-- Not what was left alone: to look at it at that instant again would keep it from those
+-- who can read it.
+local first = redis.call('ZRANGE', KEYS[1], 0, skipped, 'WITHSCORES')
+for i = #first - 1, 1, -2 do
+  if not left_alone[first[i]] then answer[3] = first[i + 1] end
+end
 return answer
