@@ -143,8 +143,9 @@ impl Traffic {
                 return Some(false);
             }
             let state = answer.expect(200)["deliveries"][0]["state"].clone();
-            // A receipt that the store could not take is not told again by this carrier.
-            ["submitted", "delivered", "failed"].iter().any(|end| state == *end).then_some(true)
+            // A receipt that the store could not take is not told again by this carrier; a code
+            // that was typed before the outcome could be written leaves nothing to deliver.
+            ["submitted", "delivered", "failed", "canceled"].iter().any(|end| state == *end).then_some(true)
         })
         .await
     }
