@@ -60,6 +60,13 @@ pub enum StoreError {
     Unreadable(String),
 }
 
+impl StoreError {
+    /// What is stored cannot be read, for this reason.
+    pub fn unreadable(why: impl ToString) -> Self {
+        StoreError::Unreadable(why.to_string())
+    }
+}
+
 /// Operations on one number. Each is one atomic step on that number's partition,
 /// and reads the store's own clock; the answer carries that instant.
 #[async_trait]

@@ -249,8 +249,7 @@ impl Verifications {
 }
 
 fn decode<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T, SendError> {
-    serde_json::from_str(answer)
-        .map_err(|error| SendError::Store(crate::store::StoreError::Unreadable(error.to_string())))
+    serde_json::from_str(answer).map_err(|error| SendError::Store(crate::store::StoreError::unreadable(error)))
 }
 
 /// A start's kept answer: its own, or that of the resend it became by joining.

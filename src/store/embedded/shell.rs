@@ -44,11 +44,11 @@ pub fn error(error: rusqlite::Error) -> StoreError {
 }
 
 fn decode<T: DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| StoreError::Unreadable(error.to_string()))
+    serde_json::from_str(text).map_err(StoreError::unreadable)
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| StoreError::Unreadable(error.to_string()))
+    serde_json::to_string(value).map_err(StoreError::unreadable)
 }
 
 fn body<T: DeserializeOwned>(conn: &Connection, sql: &str, key: impl rusqlite::Params) -> Result<Option<T>> {

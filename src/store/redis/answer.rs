@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use redis::Value;
 
-use super::wire::unreadable;
 use crate::model::Ms;
 use crate::store::StoreError;
 
@@ -25,9 +24,9 @@ pub struct Answer {
 impl Answer {
     /// Reads the array of a script that was called at that instant over that connection.
     pub fn new(value: Value, asked: Instant, over: u64) -> Result<Self, StoreError> {
-        let Value::Array(values) = value else { return Err(unreadable("a script gave no list")) };
+        let Value::Array(values) = value else { return Err(StoreError::unreadable("a script gave no list")) };
         let word = values.first().and_then(bytes).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-        let word = word.ok_or_else(|| unreadable("a script gave no word"))?;
+        let word = word.ok_or_else(|| StoreError::unreadable("a script gave no word"))?;
         Ok(Answer { word, values, asked, came: Instant::now(), over })
     }
 
@@ -41,7 +40,7 @@ impl Answer {
 
     /// The error for a word that no script of this version gives.
     pub fn unexpected(&self) -> StoreError {
-        unreadable(format_args!("a script gave {:?}", self.word))
+        StoreError::unreadable(format_args!("a script gave {:?}", self.word))
     }
 
     /// The value at a place, as bytes; none is empty.
@@ -51,7 +50,7 @@ impl Answer {
 
     /// The value at a place, as text.
     pub fn text(&self, place: usize) -> Result<&str, StoreError> {
-        std::str::from_utf8(self.bytes(place)).map_err(unreadable)
+        std::str::from_utf8(self.bytes(place)).map_err(StoreError::unreadable)
     }
 
     /// The value at a place, as a number.
@@ -60,7 +59,7 @@ impl Answer {
             Some(Value::Int(value)) => u64::try_from(*value).ok(),
             _ => self.text(place)?.parse().ok(),
         };
-        value.ok_or_else(|| unreadable("a script gave no number"))
+        value.ok_or_else(|| StoreError::unreadable("a script gave no number"))
     }
 
     /// The list at a place.

@@ -7,7 +7,6 @@ use redis::Value;
 
 use super::Redis;
 use super::answer::bytes;
-use super::wire::unreadable;
 use crate::store::{Facts, StoreError};
 
 fn value(value: &Value) -> Option<Vec<u8>> {
@@ -28,7 +27,7 @@ impl Facts for Redis {
         self.link.send(set).await?;
         // Ours, or the one of whoever came first.
         let stands = self.fact(name).await?;
-        let stands = stands.ok_or_else(|| unreadable("a fact is gone right after it was written"))?;
+        let stands = stands.ok_or_else(|| StoreError::unreadable("a fact is gone right after it was written"))?;
         self.known().insert(name.to_owned(), stands.clone());
         Ok(stands)
     }

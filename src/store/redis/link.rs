@@ -79,7 +79,7 @@ fn fate(error: &RedisError) -> Fate {
             | ServerErrorKind::Ask => Fate::Again { reconnect: false },
             // What a script stumbles over is what is stored.
             ServerErrorKind::ResponseError if error.to_string().contains("script") => {
-                Fate::Over(StoreError::Unreadable(error.to_string()))
+                Fate::Over(StoreError::unreadable(&error))
             }
             _ => Fate::Over(away()),
         },

@@ -101,7 +101,7 @@ impl Redis {
             me: member(Record::VERSION, crate::seal::random()),
         };
         let partitions = store.set_once("partitions", options.partitions.to_be_bytes().to_vec()).await?;
-        let partitions = partitions.try_into().map_err(|_| wire::unreadable("the partition count"))?;
+        let partitions = partitions.try_into().map_err(|_| StoreError::unreadable("the partition count"))?;
         store.sweep = Sweep::new(u16::from_be_bytes(partitions));
         let store = Arc::new(store);
         Ok(Store { numbers: store.clone(), limits: store.clone(), facts: store.clone(), fleet: store })

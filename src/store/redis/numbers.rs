@@ -7,7 +7,7 @@ use super::Redis;
 use super::answer::{Answer, bytes};
 use super::args;
 use super::states::Numbered;
-use super::wire::{self, unreadable};
+use super::wire;
 use crate::model::{
     Cause, Digest, LimitName, Ms, NumberHash, Partition, Progress, RecordId, Refusal, Status, TenantId,
 };
@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 const START_CALLS: usize = 8;
 
 fn id(text: &str) -> Result<RecordId> {
-    text.parse().map_err(unreadable)
+    text.parse().map_err(StoreError::unreadable)
 }
 
 fn status(answer: &Answer) -> Result<Status> {
@@ -28,7 +28,7 @@ fn status(answer: &Answer) -> Result<Status> {
 }
 
 fn refusal(answer: &Answer) -> Result<Refusal> {
-    let limit: LimitName = serde_json::from_value(answer.text(5)?.into()).map_err(unreadable)?;
+    let limit: LimitName = serde_json::from_value(answer.text(5)?.into()).map_err(StoreError::unreadable)?;
     Ok(Refusal { limit, until: answer.int(6)? })
 }
 
@@ -84,7 +84,7 @@ impl Numbers for Redis {
             "queued" => serde_json::to_string(&resent(&kept)?),
             _ => serde_json::to_string(&checked(&kept)?),
         };
-        json.map(Recall::Kept).map_err(unreadable)
+        json.map(Recall::Kept).map_err(StoreError::unreadable)
     }
 
     async fn start(&self, op: Start) -> Result<Started> {
@@ -185,7 +185,7 @@ impl Numbers for Redis {
         let call = call.arg(&op.token.0[..]).arg(&op.carrier).arg(wire::short(&op.reason)).arg(&self.operation()[..]);
         let answer = self.call(&call).await?;
         Ok(match answer.word().0 {
-            "attempt" => Begun::Attempt(op.id.attempt(answer.int(2)?.try_into().map_err(unreadable)?)),
+            "attempt" => Begun::Attempt(op.id.attempt(answer.int(2)?.try_into().map_err(StoreError::unreadable)?)),
             "lost" => Begun::Lost,
             "ended" => Begun::Ended,
             _ => return Err(answer.unexpected()),

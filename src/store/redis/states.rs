@@ -1,7 +1,6 @@
 //! States as the numbers that the scripts know them by. Numbers are for ever: a new
 //! state gets a new one.
 
-use super::wire::unreadable;
 use crate::model::{AskedBy, AttemptState, Channel, DeliveryState, NumberKind, Status};
 use crate::store::StoreError;
 
@@ -15,7 +14,7 @@ macro_rules! numbered {
             fn from_number(number: u64) -> Result<Self, StoreError> {
                 match number {
                     $($number => Ok($type::$value),)*
-                    _ => Err(unreadable(concat!("a ", stringify!($type), " that this version does not know"))),
+                    _ => Err(StoreError::unreadable(concat!("a ", stringify!($type), " that this version does not know"))),
                 }
             }
         }

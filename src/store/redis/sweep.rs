@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Redis;
 use super::answer::Answer;
-use super::wire::{self, unreadable};
+use super::wire;
 use crate::model::{Ms, Partition, RecordId};
 use crate::store::{Claim, Claimed, Record, StoreError};
 
@@ -144,7 +144,8 @@ impl Redis {
     async fn look(&self, partition: Partition) -> Result<Vec<(String, Ms)>, StoreError> {
         let mut range = redis::cmd("ZRANGE");
         range.arg(self.keys.jobs(partition)).arg(0).arg(MOST - 1).arg("WITHSCORES");
-        let wakes: Vec<(String, f64)> = redis::from_redis_value(self.link.send(range).await?).map_err(unreadable)?;
+        let wakes: Vec<(String, f64)> =
+            redis::from_redis_value(self.link.send(range).await?).map_err(StoreError::unreadable)?;
         Ok(wakes.into_iter().map(|(id, at)| (id, at as Ms)).collect())
     }
 
@@ -164,7 +165,7 @@ impl Redis {
         if wakes.is_empty() || left == 0 {
             return Ok(first);
         }
-        let record = |id: &String| id.parse().map(|id: RecordId| self.keys.record(id)).map_err(unreadable);
+        let record = |id: &String| id.parse().map(|id: RecordId| self.keys.record(id)).map_err(StoreError::unreadable);
         let records = wakes.iter().map(|(id, _)| record(id)).collect::<Result<Vec<_>, _>>()?;
         let call = self.scripts.claim.on([self.keys.jobs(partition)].into_iter().chain(records));
         let call = call.arg(&op.lease.token.0[..]).arg(op.lease.ms).arg(left);
@@ -199,10 +200,10 @@ impl Redis {
 /// A record of a claim's answer, once for each delivery whose lease was taken.
 fn take_over(one: &Answer) -> Result<Vec<Claimed>, StoreError> {
     if one.bytes(1).is_empty() {
-        return Err(unreadable(one.text(2)?));
+        return Err(StoreError::unreadable(one.text(2)?));
     }
-    let record = wire::unpack(one.text(0)?.parse().map_err(unreadable)?, one.bytes(1))?;
-    let number = |place| u16::try_from(one.int(place)?).map_err(unreadable);
+    let record = wire::unpack(one.text(0)?.parse().map_err(StoreError::unreadable)?, one.bytes(1))?;
+    let number = |place| u16::try_from(one.int(place)?).map_err(StoreError::unreadable);
     (2..one.len()).map(|place| Ok(Claimed { record: record.clone(), n: number(place)? })).collect()
 }
 

@@ -1,48 +1,20 @@
-//! How records and numbers stand in Redis, in MessagePack, which the scripts read and
-//! write as Lua tables. What no script looks at is one blob in `b`.
-//!
-//! ```text
-//! record   v version  n tenant  s status  a created  e expires  k secret  c code's hash
-//!          o replaced hashes  w wrong  m most wrong  t network  b blob
-//!          g ids of checks that counted  d deliveries
-//! delivery c channel  a asked by  s state  w cause  b created  h changed  q due  r retries
-//!          t token  u lease ends  z id of the last begin, settle or report  x attempts
-//! attempt  c carrier  s state  w cause  r reason  b started  h changed  f reference
-//! number   v version  b its first time  a deliveries over all tenants  l its longest span,
-//!          if over a day  t {tenant: {s sent, f failures, p paused until, o open: [id without
-//!          `ver_`, expires, subject]}}
-//! memo     v version  f fingerprint  a the kept answer
-//! ```
-//!
-//! Records, deliveries and attempts are lists in this order, nil where there is nothing;
-//! numbers and memos are maps. Times of a record but `a` are milliseconds
-//! after `a`, those of a number after `b`. The
-//! ids of operations are there so that a retry after a lost answer is known.
-
-use std::collections::BTreeMap;
+//! A record as the scripts keep it.
 
 use rmp::decode::ValueReadError;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::pack::Pack;
-use super::states::Numbered;
+use super::super::pack::Pack;
+use super::super::states::Numbered;
+use super::phrases::{long, short};
+use super::{After, decode};
 use crate::model::{
     AskedBy, AttemptState, Cause, Channel, Country, DeliveryState, Digest, Locale, Ms, Network, NumberHash, NumberKind,
-    RecordId, Sealed, Sent, Status, TenantId, Usage,
+    RecordId, Sealed, Status, TenantId,
 };
 use crate::store::StoreError;
 use crate::store::record::{Attempt, Delivery, Destination, HeldUntil, Record};
-
-pub fn unreadable(error: impl ToString) -> StoreError {
-    StoreError::Unreadable(error.to_string())
-}
-
-/// Reads a MessagePack value.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
-    rmp_serde::from_slice(bytes).map_err(unreadable)
-}
 
 /// What no script looks at.
 #[derive(Serialize, Deserialize)]
@@ -56,9 +28,6 @@ struct Blob {
     metadata: Option<String>,
     subject: Option<Digest>,
 }
-
-/// Milliseconds after another time; before it, when another server's clock is behind.
-type After = i64;
 
 #[derive(Deserialize)]
 struct RecordWire(
@@ -97,32 +66,8 @@ struct DeliveryWire(
 #[derive(Deserialize)]
 struct AttemptWire(String, u64, Option<Cause>, String, After, After, Option<String>);
 
-#[derive(Deserialize)]
-struct NumberWire {
-    v: u16,
-    b: Ms,
-    a: Vec<After>,
-    t: BTreeMap<String, TenantWire>,
-}
-
-#[derive(Deserialize)]
-struct TenantWire {
-    s: Vec<(After, u64)>,
-    #[serde(default)]
-    f: Vec<After>,
-    #[serde(default)]
-    p: Option<After>,
-    #[serde(default)]
-    o: Vec<OpenWire>,
-}
-
-type OpenWire = (String, After, ByteBuf);
-
-/// An open record in its number's list: id, expiry, subject (empty if none).
-pub type Open = (RecordId, Ms, ByteBuf);
-
 fn digest(bytes: &ByteBuf) -> Result<Digest, StoreError> {
-    bytes.as_slice().try_into().map(Digest).map_err(unreadable)
+    bytes.as_slice().try_into().map(Digest).map_err(StoreError::unreadable)
 }
 
 /// A network as the scripts keep it.
@@ -201,7 +146,7 @@ pub fn unpack(id: RecordId, bytes: &[u8]) -> Result<Record, StoreError> {
     let version = rmp::decode::read_array_len(&mut head).and_then(|_| {
         rmp::decode::read_int::<u64, _>(&mut head).map_err(|_| ValueReadError::TypeMismatch(rmp::Marker::Reserved))
     });
-    if version.map_err(unreadable)? > Record::VERSION.into() {
+    if version.map_err(StoreError::unreadable)? > Record::VERSION.into() {
         return Err(StoreError::Newer);
     }
     let RecordWire(v, tenant, status, created, life, secret, code, old, wrong, max_wrong, network, blob, _, deliveries) =
@@ -266,56 +211,6 @@ fn delivery(wire: DeliveryWire, since: Ms) -> Result<Delivery, StoreError> {
     })
 }
 
-/// What a number has had, and a tenant's open records.
-pub fn number(bytes: &[u8], tenant: &TenantId) -> Result<(Usage, Vec<Open>), StoreError> {
-    if bytes.is_empty() {
-        return Ok(Default::default());
-    }
-    let NumberWire { v, b, a, mut t } = decode(bytes)?;
-    if v > Record::VERSION {
-        return Err(StoreError::Newer);
-    }
-    let at = |after: After| b.saturating_add_signed(after);
-    let sent_all_tenants = a.into_iter().map(at).collect();
-    let Some(own) = t.remove(&tenant.0) else {
-        return Ok((Usage { sent_all_tenants, ..Usage::default() }, Vec::new()));
-    };
-    let sent =
-        own.s.iter().map(|(after, channel)| Ok(Sent { at: at(*after), channel: Channel::from_number(*channel)? }));
-    let usage = Usage {
-        sent: sent.collect::<Result<_, StoreError>>()?,
-        failures: own.f.into_iter().map(at).collect(),
-        sent_all_tenants,
-        paused_until: own.p.map_or(0, at),
-    };
-    let open = own.o.into_iter().map(|(id, expires, subject)| {
-        let id = format!("ver_{id}").parse().map_err(unreadable)?;
-        Ok((id, at(expires), subject))
-    });
-    Ok((usage, open.collect::<Result<_, StoreError>>()?))
-}
-
-/// Phrases of the reasons that routing gives, by the byte that stands for each. Bytes are
-/// for ever: a new phrase gets a new one.
-const PHRASES: [&str; 6] =
-    ["drawn by weight", ", weight ", ", of ", "not tried yet", "tried on the other channel only", "all were tried"];
-
-/// A reason with its known phrases as one byte each: it stands in every attempt.
-pub fn short(reason: &str) -> String {
-    if reason.bytes().any(|byte| byte.is_ascii_control()) {
-        return reason.to_owned();
-    }
-    PHRASES
-        .iter()
-        .zip(1u8..)
-        .fold(reason.to_owned(), |text, (phrase, byte)| text.replace(phrase, char::from(byte).encode_utf8(&mut [0; 4])))
-}
-
-fn long(text: &str) -> String {
-    let phrase = |c: char| PHRASES.get((c as usize).wrapping_sub(1)).copied();
-    text.chars().map(|c| phrase(c).map_or_else(|| c.to_string(), str::to_owned)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,28 +263,5 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(matches!(unpack(record.id, &bytes[..cut]), Err(StoreError::Unreadable(_))), "{cut}");
         }
-    }
-
-    #[test]
-    fn times_before_the_first_one_are_read() {
-        // {v: 1, b: 1000, a: [-5], t: {x: {s: [[-5, 1]]}}}: written after a fail-over to a slower clock.
-        let bytes = b"\x84\xa1v\x01\xa1b\xcd\x03\xe8\xa1a\x91\xfb\xa1t\x81\xa1x\x81\xa1s\x91\x92\xfb\x01";
-        let (usage, open) = number(bytes, &TenantId("x".into())).unwrap();
-        assert_eq!((usage.sent_all_tenants, open.len()), (vec![995], 0));
-        assert_eq!(usage.sent, [Sent { at: 995, channel: Channel::Voice }]);
-    }
-
-    #[test]
-    fn reasons_get_shorter_and_come_back() {
-        for reason in
-            ["drawn by weight, weight 100, of 2", "all were tried, weight 5, of 3", "something else", "a\u{1}b"]
-        {
-            let short = short(reason);
-            assert!(short.len() <= reason.len());
-            if !reason.contains('\u{1}') {
-                assert_eq!(long(&short), reason);
-            }
-        }
-        assert_eq!(short("drawn by weight, weight 100, of 2").len(), 7);
     }
 }
