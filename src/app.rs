@@ -190,7 +190,7 @@ pub async fn open_store(options: &StoreOptions) -> Result<Opened, StartError> {
     }
     let clock = Clock::followed();
     let redis = RedisOptions {
-        url: options.url.reveal().clone(),
+        url: options.url.clone(),
         key_prefix: options.key_prefix.clone(),
         ca: redis::read_ca(&options.tls_ca_file)?,
         min_replicas_acked: options.min_replicas_acked,

@@ -102,7 +102,7 @@ impl Admission {
     pub async fn conclude<A>(&self, admitted: Admitted, done: &Result<A, StoreError>, sent: impl Fn(&A) -> bool) {
         let is_over = match done {
             Ok(answer) => !sent(answer),
-            Err(error) => !matches!(error, StoreError::Away(_)),
+            Err(error) => matches!(error, StoreError::Full | StoreError::Newer | StoreError::Misconfigured(_)),
         };
         if is_over {
             self.give_back(admitted).await;

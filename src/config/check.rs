@@ -64,6 +64,10 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
             return Err((option.into(), format!("{option} is {value}, it must lie between {least} and {most}")));
         }
     }
+    if config.store.key_prefix.contains(['{', '}']) {
+        let problem = "store.key_prefix must have no braces: they would move keys of one number apart";
+        return Err(("store.key_prefix".into(), problem.into()));
+    }
     for limits in config.tenants.iter().map(|tenant| &tenant.limits.number).chain([&config.limits.number]) {
         if limits.deliveries.per_ms.max(limits.deliveries_all_tenants.per_ms) > DAY {
             return Err((

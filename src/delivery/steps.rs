@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::{SemaphorePermit, TryAcquireError};
+
 use super::carriers::{Line, draw};
 use super::payload::Payload;
 use super::schedule::backoff;
@@ -88,12 +90,13 @@ impl Deliveries {
         }
         let mut retry_hint = Retry::default();
         for (i, (choice, line)) in lines.iter().enumerate() {
-            if let Some(pace) = line.pace() {
-                self.parts.store.fleet.turn(line.name(), pace).await?;
-            }
-            // After the pace: a carrier that is waited for holds no other one up.
-            let permit = self.submits.acquire().await.map_err(|_| Stop::Done)?;
+            let permit = self.turn(&job, line).await?;
+            let begun = Instant::now();
             let attempt = self.begin(&job, line, &choice.reason).await?;
+            if begun.elapsed() > self.lease_time() / 2 {
+                // This process slept: the lease may be another's, who finds the intent.
+                return Ok(());
+            }
             let others_left = i + 1 < lines.len();
             let tried = self.attempt(&job, &opened, line, attempt, channel, others_left, &mut retry_hint).await?;
             drop(permit);
@@ -104,6 +107,31 @@ impl Deliveries {
             }
         }
         Ok(())
+    }
+
+    /// Waits for a turn of the carrier's pace and for a free worker, for as long as the
+    /// code lives. The turn comes first, so that a carrier that is waited for holds no
+    /// other one up; but a turn that had to wait for a worker is stale.
+    async fn turn(&self, job: &Job, line: &Line) -> Result<SemaphorePermit<'_>, Stop> {
+        let left = Duration::from_millis(job.record.expires.saturating_sub(self.parts.clock.now()));
+        let turn = async || match line.pace() {
+            Some(pace) => self.parts.store.fleet.turn(line.name(), pace).await.map_err(Stop::Store),
+            None => Ok(()),
+        };
+        let both = async {
+            turn().await?;
+            match self.submits.try_acquire() {
+                Ok(permit) => Ok(permit),
+                Err(TryAcquireError::Closed) => Err(Stop::Done),
+                Err(TryAcquireError::NoPermits) => {
+                    let permit = self.submits.acquire().await.map_err(|_| Stop::Done)?;
+                    turn().await?;
+                    Ok(permit)
+                }
+            }
+        };
+        // What expires meanwhile is ended by the store.
+        tokio::time::timeout(left, both).await.unwrap_or(Err(Stop::Done))
     }
 
     /// Opens number and secret and makes the words. Only damage makes it fail.

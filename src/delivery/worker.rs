@@ -118,12 +118,13 @@ impl Deliveries {
         let held: Vec<_> = self.held.lock().expect("no panic while held").drain().collect();
         self.submits.close();
         self.stopping.send_replace(true);
-        for (id, token) in held {
+        let releases = held.into_iter().map(async |(id, token)| {
             // A store that is away lets the lease end by itself.
             if let Err(error) = self.parts.store.numbers.release(Release { id, token }).await {
                 tracing::warn!(delivery = %id, %error, "A lease could not be handed back; it ends by itself.");
             }
-        }
+        });
+        futures_util::future::join_all(releases).await;
         // Last: others look after its share from now on.
         if let Err(error) = self.parts.store.fleet.leave().await {
             tracing::debug!(%error, "Store is away, the others notice by themselves that this gateway is gone.");

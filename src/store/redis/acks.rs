@@ -17,6 +17,9 @@ const WAIT_MS: u64 = 500;
 /// Longest that a write waits in all: those who come while a wait runs share the next.
 const PATIENCE: Duration = Duration::from_millis(3 * WAIT_MS);
 
+/// The small write; checks are made also when Redis is out of memory.
+const MARK: &str = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], '', 'PX', 1000)";
+
 /// Who waits for replicas.
 pub struct Acks {
     min_replicas: u32,
@@ -90,7 +93,7 @@ impl Acks {
     /// One pipeline: in a cluster it goes to the server of its first key.
     async fn ask(&self, waits: &mut Connection, key: &str) -> Result<i64, RedisError> {
         let mut both = redis::pipe();
-        both.cmd("SET").arg(key).arg("").arg("PX").arg(1_000).ignore();
+        both.cmd("EVAL").arg(MARK).arg(1).arg(key).ignore();
         both.cmd("WAIT").arg(self.min_replicas).arg(WAIT_MS);
         let (replicas,) = match waits {
             Connection::One(one) => both.query_async(one).await?,

@@ -191,8 +191,8 @@ fn array<const N: usize>(connections: impl Iterator<Item = Connection>) -> Redis
 }
 
 impl Target {
-    /// The address of the master that the Sentinels name now, if there are Sentinels and
-    /// they agree on one that says so itself.
+    /// The address of the master now, if there are Sentinels: the first that the URL's
+    /// Sentinels, in their order, name and that says so itself.
     pub async fn master(&self) -> Option<String> {
         let Target::Sentinel(client) = self else { return None };
         let looked = tokio::time::timeout(LOOK, async { client.lock().await.async_get_client().await }).await;

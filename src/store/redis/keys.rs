@@ -5,9 +5,9 @@
 //! | --- | --- | --- | --- |
 //! | `{pNN}:ver_…`, `{pNN}:msg_…` | string: a record, MessagePack | a day after its expiry | start, resend, check, cancel, claim, lease, begin, settle, receive |
 //! | `{pNN}:n:HASH` | string: what a number has had, MessagePack | a day (or the longest limit's span) after the last send or pause | start, resend, check, cancel, receive |
-//! | `{pNN}:jobs` | sorted set: records by when each must be looked at | gone when empty | as for records |
+//! | `{pNN}:jobs` | sorted set: records by when each must be looked at | gone when empty | as for records, without begin |
 //! | `{pNN}:m:KEY` | string: a kept answer, MessagePack | as the request's key says, an hour | start, resend, check |
-//! | `w:{KEY}:SPAN` | hash: sends per slice of a wide limit | its span and a sixth after the last send | take, give_back |
+//! | `w:{KEY}:SPAN` | hash: sends per slice of a wide limit | its span and a sixth after the first send of its last slice | take, give_back |
 //! | `w:{KEY}:g:OP` | string: that something was given back | 10 seconds | give_back |
 //! | `{pNN}:ack` | string: a write whose replicas are counted | a second | with `store.min_replicas_acked` |
 //! | `fleet` | sorted set: gateways by when each was heard of last | an entry: 4.5 seconds without a word | beat |

@@ -1,6 +1,6 @@
 //! The way to Redis: one shared connection, made again when it breaks, and calls
-//! that are repeated while that is safe. Every call is: an operation carries an id
-//! by which its script knows a repeat.
+//! that are repeated for a moment. That is safe: an operation on a number carries an id
+//! by which its script knows a repeat. Only a wide limit may count a lost answer twice.
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -79,7 +79,7 @@ fn fate(error: &RedisError) -> Fate {
             | ServerErrorKind::Ask => Fate::Again { reconnect: false },
             // What a script stumbles over is what is stored.
             ServerErrorKind::ResponseError if error.to_string().contains("script") => {
-                Fate::Over(StoreError::unreadable(&error))
+                Fate::Over(StoreError::unreadable(error))
             }
             _ => Fate::Over(away()),
         },
@@ -127,7 +127,8 @@ impl Link {
         let waits = self.known().filter(|live| live.number == over).and_then(|live| live.waits);
         let waits = waits.ok_or_else(|| StoreError::Away("the connection of a write broke".into()))?;
         let waited = self.acks.wait(&waits, over, key).await;
-        if matches!(&waited, Err(Unacknowledged::Broken(_))) {
+        // One server of a cluster whose replicas are gone says nothing about the others.
+        if matches!(&waited, Err(Unacknowledged::Broken(_))) && !self.is_cluster() {
             self.drop_connection(over);
         }
         waited.map_err(|error| StoreError::Away(error.to_string()))
@@ -142,7 +143,7 @@ impl Link {
     async fn repeat(&self, command: impl Fn(bool) -> Cmd) -> Result<(u64, Instant, Value), StoreError> {
         let begun = Instant::now();
         let patience = if self.is_away.load(Ordering::Relaxed) { Duration::ZERO } else { PATIENCE };
-        let (mut wait, mut whole) = (FIRST_WAIT, false);
+        let (mut wait, mut whole, mut may_have_run) = (FIRST_WAIT, false, false);
         loop {
             let asked = Instant::now();
             let (number, error) = match self.once(command(whole)).await {
@@ -158,8 +159,13 @@ impl Link {
                     continue;
                 }
                 Fate::SendWhole => return Err(StoreError::Away(error.to_string())),
+                // Its answer was lost before: whatever this try says, nobody knows.
+                Fate::Over(error) if may_have_run => return Err(StoreError::Away(error.to_string())),
                 Fate::Over(error) => return Err(error),
-                Fate::Again { reconnect: true } => self.drop_connection(number),
+                Fate::Again { reconnect: true } => {
+                    may_have_run |= number != 0;
+                    self.drop_connection(number);
+                }
                 Fate::Again { reconnect: false } => {}
             }
             if begun.elapsed() + wait > patience {

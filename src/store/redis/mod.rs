@@ -30,6 +30,7 @@ mod wire;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::CertificateDer;
@@ -43,13 +44,13 @@ use self::scripts::{Call, Scripts};
 use self::sweep::Sweep;
 use super::{Facts, Record, Store, StoreError};
 use crate::clock::Clock;
-use crate::model::Partition;
+use crate::model::{Partition, Secret};
 
 /// How to reach a store in Redis, and how it is used.
 #[derive(Debug, Clone)]
 pub struct RedisOptions {
     /// `redis://`, `redis-sentinel://` or `redis-cluster://`; see `docs/operations.md`.
-    pub url: String,
+    pub url: Secret<String>,
     /// In front of every key.
     pub key_prefix: String,
     /// A PEM bundle to trust instead of the system's.
@@ -68,6 +69,8 @@ pub struct Redis {
     sweep: Sweep,
     /// Facts that were read or written here.
     facts: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// They are to be put back if they are missing.
+    facts_are_due: AtomicBool,
     /// Per carrier, who may ask for its turns.
     asking: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// Told by every answer that has the server's time.
@@ -89,13 +92,14 @@ impl Redis {
         clock: &Clock,
         edit: &(dyn Fn(&str, String) -> String + Sync),
     ) -> Result<Store, StoreError> {
-        let target = address::target(&options.url, options.ca.clone())?;
+        let target = address::target(options.url.reveal(), options.ca.clone())?;
         let mut store = Redis {
             link: Link::new(target, options.min_replicas_acked),
             scripts: Scripts::new(edit),
             keys: Keys::new(&options.key_prefix),
             sweep: Sweep::new(0),
             facts: Mutex::default(),
+            facts_are_due: AtomicBool::new(false),
             asking: Mutex::default(),
             clock: clock.clone(),
             me: member(Record::VERSION, crate::seal::random()),
@@ -120,6 +124,10 @@ impl Redis {
     /// it as the operator wants.
     async fn change(&self, call: &Call<'_>, partition: Partition) -> Result<Answer, StoreError> {
         let answer = self.call(call).await?;
+        if matches!(answer.word(), ("more" | "refused" | "waiting" | "not_found" | "other_body", _) | (_, true)) {
+            // Nothing was written.
+            return Ok(answer);
+        }
         self.link.acknowledged(&self.keys.ack(partition), answer.over).await?;
         Ok(answer)
     }

@@ -126,8 +126,7 @@ impl Redis {
             let looks = join_all(some.iter().map(|due| self.look(due.partition))).await;
             for (due, look) in some.iter().zip(looks) {
                 let next = match look {
-                    Ok(wakes) if failed.is_none() => self.work(due.partition, wakes, op, &mut claimed).await,
-                    Ok(_) => Ok(Some(0)),
+                    Ok(wakes) => self.work(due.partition, wakes, op, &mut claimed).await,
                     Err(error) => Err(error),
                 };
                 self.sweep.seen(*due, next.as_ref().map_or(Some(0), |next| *next));
@@ -165,11 +164,12 @@ impl Redis {
         if wakes.is_empty() || left == 0 {
             return Ok(first);
         }
-        let record = |id: &String| id.parse().map(|id: RecordId| self.keys.record(id)).map_err(StoreError::unreadable);
-        let records = wakes.iter().map(|(id, _)| record(id)).collect::<Result<Vec<_>, _>>()?;
+        // What is no id of ours stands in nobody's way.
+        let ids: Vec<RecordId> = wakes.iter().filter_map(|(id, _)| id.parse().ok()).collect();
+        let records = ids.iter().map(|id| self.keys.record(*id));
         let call = self.scripts.claim.on([self.keys.jobs(partition)].into_iter().chain(records));
         let call = call.arg(&op.lease.token.0[..]).arg(op.lease.ms).arg(left);
-        let call = wakes.iter().fold(call, |call, (id, _)| call.arg(id));
+        let call = ids.iter().fold(call, |call, id| call.arg(id.to_string()));
         let answer = self.call(&call).await?;
         for one in (3..answer.len()).map(|place| answer.list(place)) {
             match take_over(&one) {

@@ -1,7 +1,7 @@
 //! The wide limits: one script for windows on one server, one per window in a cluster.
 
 use async_trait::async_trait;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 
 use super::Redis;
 use crate::model::Refusal;
@@ -43,7 +43,8 @@ impl Limits for Redis {
         if !self.link.is_cluster() {
             return self.give_back_together(&taken).await;
         }
-        try_join_all(taken.chunks(1).map(|one| self.give_back_together(one))).await.map(drop)
+        let given = join_all(taken.chunks(1).map(|one| self.give_back_together(one))).await;
+        given.into_iter().collect()
     }
 }
 

@@ -21,6 +21,7 @@ mod traffic;
 
 use std::time::{Duration, Instant};
 
+use otp_gateway::model::Secret;
 use otp_gateway::seal::MasterKey;
 use otp_gateway::store::redis::RedisOptions;
 
@@ -32,7 +33,7 @@ pub const LONG: Duration = Duration::from_secs(30);
 /// A store at that address under a prefix of its own.
 pub fn options(url: &str, prefix: &str) -> RedisOptions {
     RedisOptions {
-        url: url.to_owned(),
+        url: Secret::new(url.to_owned()),
         key_prefix: prefix.to_owned(),
         ca: None,
         min_replicas_acked: 0,

@@ -5,6 +5,8 @@
 -- Gives {alive, now, whether this one was not known, id…}
 local now = now_ms()
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
+-- Heard of in the future: by a server whose clock was ahead. Who lives comes back.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
 local new = 0
 if ARGV[3] == 'leave' then
   redis.call('ZREM', KEYS[1], ARGV[1])

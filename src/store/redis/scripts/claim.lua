@@ -35,23 +35,25 @@ end
 
 for i = 2, #KEYS do
   local id = ARGV[i + 2]
-  local readable, record = pcall(load_record, KEYS[i])
-  if not readable then
-    -- Left for the version that wrote it, whose gateways look again soon, or for a
-    -- person; it holds up nobody meanwhile.
-    local why = type(record) == 'table' and record.err or tostring(record)
-    redis.call('ZADD', KEYS[1], now + (string.find(why, '^NEWER') and 5000 or DAY), id)
-    table.insert(answer, { id, '', why })
-    left_alone[id], skipped = true, skipped + 1
-  elseif not record then
-    redis.call('ZREM', KEYS[1], id)
-  else
+  local one = { id }
+  local readable, why = pcall(function()
+    local record = load_record(KEYS[i])
+    if not record then return redis.call('ZREM', KEYS[1], id) end
     local taken = take(record)
-    local one = { id, save(KEYS[i], KEYS[1], id, record) }
+    one[2] = save(KEYS[i], KEYS[1], id, record)
     for _, n in ipairs(taken) do
       if record.d[n].s < DELIVERED then table.insert(one, n) end
     end
-    if #one > 2 then table.insert(answer, one) end
+  end)
+  if not readable then
+    -- Left for the version that wrote it, whose gateways look again soon, or for a
+    -- person; it holds up nobody meanwhile.
+    why = type(why) == 'table' and why.err or tostring(why)
+    redis.call('ZADD', KEYS[1], now + (string.find(why, '^NEWER') and 5000 or DAY), id)
+    table.insert(answer, { id, '', why })
+    left_alone[id], skipped = true, skipped + 1
+  elseif #one > 2 then
+    table.insert(answer, one)
   end
 end
 -- Not what was left alone: to look at it at that instant again would keep it from those
