@@ -17,6 +17,7 @@ mod kill;
 mod leaks;
 mod licences;
 mod limits;
+mod load;
 mod messages;
 mod numbers;
 mod redis;

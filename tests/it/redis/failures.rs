@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use self::scene::{LEASE, People, Reply, Scene, over, tell};
+use self::scene::{LEASE, People, Reply, Scene, becomes_ready, over, tell};
 use super::proxy::Proxy;
 use super::servers::Server;
 use crate::gateway::{SOON, until};
@@ -141,7 +141,7 @@ async fn redis_dies(scene: &mut Scene, server: &mut Server, what: &str) {
         unavailable(&reply, took);
         let (reply, took) = timed(scene.people.check(door, &guessed, "00000000")).await;
         unavailable(&reply, took);
-        assert_eq!(scene.gateways[door].get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+        becomes_ready(&scene.gateways[door], false).await;
     }
     scene.people.more(10, 503).await;
     server.again().await;
@@ -205,7 +205,7 @@ async fn a_paused_redis_is_answered_503_and_nothing_is_sent() {
     tell(&format!("Redis paused: {asked} requests were refused, the slowest after {slowest:.2?}"));
     scene.back("Redis paused", begun..Instant::now()).await;
     for gateway in &scene.gateways {
-        assert_eq!(gateway.get("/readyz").await.status, StatusCode::OK);
+        becomes_ready(gateway, true).await;
     }
     scene.people.more(10, 201).await;
     scene.settles("Redis paused", &server).await;

@@ -10,6 +10,7 @@ mod made;
 mod memory;
 mod mutants;
 mod newer;
+mod oddities;
 mod pace;
 mod proxy;
 mod refusals;

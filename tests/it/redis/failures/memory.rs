@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::scene::{Scene, over, tell};
+use super::scene::{Scene, becomes_ready, over, tell};
 use super::unavailable;
 use crate::gateway::{SOON, code_in, until, wrong};
 use crate::redis::servers::Server;
@@ -67,13 +67,13 @@ async fn a_full_redis_refuses_starts_and_ends_what_runs() {
     scene.back("Redis out of memory", begun..Instant::now()).await;
     server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
     for gateway in &scene.gateways {
-        assert_eq!(gateway.get("/readyz").await.status, 503);
+        becomes_ready(gateway, false).await;
         let why = "maxmemory-policy is allkeys-lru";
         until(SOON, "the reason in the log", || async { gateway.printed().contains(why).then_some(()) }).await;
     }
     server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
     for gateway in &scene.gateways {
-        assert_eq!(gateway.get("/readyz").await.status, 200);
+        becomes_ready(gateway, true).await;
     }
     tell("maxmemory-policy allkeys-lru: not ready, and ready again");
     scene.settles("Redis out of memory", &server).await;

@@ -258,3 +258,9 @@ impl Scene {
         self.faults.push(fault);
     }
 }
+
+/// Waits until `/readyz` says so; it gives an answer again for a second.
+pub async fn becomes_ready(gateway: &Gateway, is_ready: bool) {
+    let status = if is_ready { 200 } else { 503 };
+    until(SOON, "readiness", || async { (gateway.get("/readyz").await.status == status).then_some(()) }).await;
+}
