@@ -119,15 +119,7 @@ impl Admission {
 
     /// A number as the store may know it.
     pub fn destination(&self, parsed: &Parsed) -> Destination {
-        Destination {
-            partition: self.keys.partition(&parsed.e164),
-            hash: self.keys.number(&parsed.e164),
-            sealed: self.keys.seal_number(&parsed.e164),
-            masked: parsed.e164.masked(),
-            country: parsed.country,
-            kind: parsed.kind,
-            network: parsed.network.clone(),
-        }
+        destination(&self.keys, parsed)
     }
 
     /// An idempotency key as the store knows it: bound to the tenant, the endpoint
@@ -139,5 +131,18 @@ impl Admission {
             fingerprint: self.keys.digest("body", &[body]),
             keep_ms: crate::model::HOUR,
         }
+    }
+}
+
+/// A number as a store with these keys may know it.
+pub fn destination(keys: &Keys, parsed: &Parsed) -> Destination {
+    Destination {
+        partition: keys.partition(&parsed.e164),
+        hash: keys.number(&parsed.e164),
+        sealed: keys.seal_number(&parsed.e164),
+        masked: parsed.e164.masked(),
+        country: parsed.country,
+        kind: parsed.kind,
+        network: parsed.network.clone(),
     }
 }

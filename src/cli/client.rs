@@ -23,15 +23,13 @@ pub struct Reply {
 
 impl Client {
     pub fn new(args: &GatewayArgs) -> Result<Self, Failure> {
-        if args.api_key.is_empty() {
-            return Err("no API key; set OTP_API_KEY (the demo's is demo-key) or give --api-key".into());
-        }
+        let key = args.key()?.to_owned();
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(30))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Client { http, url: args.url.trim_end_matches('/').to_owned(), key: args.api_key.clone() })
+        Ok(Client { http, url: args.url.trim_end_matches('/').to_owned(), key })
     }
 
     pub async fn get(&self, path: &str) -> Result<Reply, Failure> {
@@ -46,7 +44,7 @@ impl Client {
 
     async fn reply(&self, request: reqwest::RequestBuilder) -> Result<Reply, Failure> {
         let response = request.bearer_auth(&self.key).send().await.map_err(|error| {
-            let why = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
+            let why = why(&error);
             Failure(format!("{} {why}; is the gateway running? (`otp-gateway demo`, or --url)", self.url))
         })?;
         let status = response.status();
@@ -55,6 +53,11 @@ impl Client {
         })?;
         Ok(Reply { ok: status.is_success(), body })
     }
+}
+
+/// Why nothing came back.
+pub fn why(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() { "does not answer" } else { "cannot be reached" }
 }
 
 fn token() -> String {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::client::why;
 use super::{Failure, runtime};
 
 /// Longest wait for the whole answer.
@@ -12,7 +13,7 @@ pub fn ask(url: &str) -> Result<bool, Failure> {
     runtime()?.block_on(async {
         let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
         let response = http.get(&address).send().await.map_err(|error| {
-            let why = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
+            let why = why(&error);
             Failure(format!("{url} {why}; is the gateway running?"))
         })?;
         match response.status().is_success() {

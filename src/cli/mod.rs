@@ -247,6 +247,14 @@ struct GatewayArgs {
     json: bool,
 }
 
+impl GatewayArgs {
+    /// The API key; without one nothing can be asked.
+    fn key(&self) -> Result<&str, Failure> {
+        let none = || "no API key; set OTP_API_KEY (the demo's is demo-key) or give --api-key".into();
+        if self.api_key.is_empty() { Err(none()) } else { Ok(&self.api_key) }
+    }
+}
+
 fn scope(text: &str) -> Result<Scope, String> {
     [Scope::Verify, Scope::Deliver, Scope::Support, Scope::Ops]
         .into_iter()

@@ -152,10 +152,7 @@ pub fn ceiling(args: CeilingArgs) -> Result<bool, Failure> {
 
 impl BenchArgs {
     fn target(&self) -> Result<Arc<Target>, Failure> {
-        if self.gateway.api_key.is_empty() {
-            return Err("no API key; set OTP_API_KEY (the demo's is demo-key) or give --api-key".into());
-        }
-        Target::new(&self.gateway.url, &self.gateway.api_key).map(Arc::new)
+        Target::new(&self.gateway.url, self.gateway.key()?).map(Arc::new)
     }
 
     fn pace(&self, rate: u32, seconds: u32) -> Pace {

@@ -31,6 +31,7 @@ use async_trait::async_trait;
 pub use cases::cases;
 pub use failure::Failure;
 pub use histories::histories;
+pub use make::open_limits;
 
 use super::Store;
 use crate::model::Ms;

@@ -31,14 +31,14 @@ impl Harness for One {
     async fn pass(&self, ms: Ms) {
         match &self.clock {
             Clock::Manual(_) => self.clock.advance(ms),
-            _ => tokio::time::sleep(std::time::Duration::from_millis(ms)).await,
+            Clock::System | Clock::Followed(_) => tokio::time::sleep(std::time::Duration::from_millis(ms)).await,
         }
     }
 
     fn tolerance_ms(&self) -> Ms {
         match &self.clock {
             Clock::Manual(_) => 0,
-            _ => 20,
+            Clock::System | Clock::Followed(_) => 20,
         }
     }
 }

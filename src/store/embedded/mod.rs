@@ -21,6 +21,7 @@ use async_trait::async_trait;
 
 use self::operation::{Once, Operation};
 use self::rules::{Rule, Rules};
+pub use self::schema::backup;
 use self::writer::Writer;
 use super::*;
 use crate::clock::Clock;
@@ -56,12 +57,6 @@ impl Embedded {
     async fn apply_once<O: Once>(&self, op: O, rule: Rule<O, O::Answer>) -> Result<O::Answer, StoreError> {
         self.writer.run(move |conn, now| shell::apply_once(conn, &op, rule, now)).await
     }
-}
-
-/// Copies the store's file to a new one, whole and of one instant, also while a
-/// gateway runs on it; gives the copy's size. <https://sqlite.org/backup.html>
-pub fn backup(path: &Path, to: &Path) -> Result<u64, StoreError> {
-    schema::backup(path, to)
 }
 
 #[async_trait]

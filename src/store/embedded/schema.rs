@@ -91,8 +91,8 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
     }
 }
 
-/// Copies the file, as it is at one instant, to a new one that its owner alone may
-/// read; gives its size. <https://sqlite.org/lang_vacuum.html#vacuuminto>
+/// Copies the store's file, as it is at one instant and also while a gateway runs on it,
+/// to a new one that its owner alone may read; gives the copy's size. <https://sqlite.org/lang_vacuum.html#vacuuminto>
 pub fn backup(path: &Path, to: &Path) -> Result<u64, StoreError> {
     let failed =
         |file: &Path, why: &dyn std::fmt::Display| StoreError::Misconfigured(format!("{}: {why}", file.display()));

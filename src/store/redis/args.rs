@@ -4,7 +4,7 @@
 use super::pack::Map;
 use super::states::Numbered;
 use super::wire;
-use crate::model::{Cause, NumberLimits, Progress, RecordId, RecordKind};
+use crate::model::{AskedBy, Cause, Channel, NumberLimits, Progress, RecordId, RecordKind};
 use crate::store::{Check, Lease, Memo, Moved, Next, Receive, Resend, Settle, Start};
 
 fn limits(limits: &NumberLimits) -> Map {
@@ -29,8 +29,13 @@ fn memo(map: Map, memo: Option<&Memo>) -> Map {
     }
 }
 
-fn lease(map: Map, lease: &Lease) -> Map {
-    map.bytes("T", &lease.token.0).int("M", lease.ms)
+/// One more delivery, with the limits that it must pass and its lease.
+fn delivery(map: Map, channel: Channel, asked_by: AskedBy, own: &NumberLimits, lease: &Lease) -> Map {
+    map.int("c", channel.number())
+        .int("k", asked_by.number())
+        .with("L", |pack| pack.map(limits(own)))
+        .bytes("T", &lease.token.0)
+        .int("M", lease.ms)
 }
 
 pub fn start(op: &Start, open: &[RecordId]) -> Vec<u8> {
@@ -40,26 +45,21 @@ pub fn start(op: &Start, open: &[RecordId]) -> Vec<u8> {
         .text("n", &record.tenant.0)
         .bytes("r", &wire::pack(record))
         .int("l", record.expires.saturating_sub(record.created))
-        .int("c", op.channel.number())
-        .int("k", op.asked_by.number())
-        .with("L", |pack| pack.map(limits(&op.limits)))
         .bytes("S", record.subject.as_ref().map_or(&[], |subject| &subject.0))
         .with("V", |pack| pack.truth(record.kind() == RecordKind::Verification))
         .with("O", |pack| pack.list(open.iter(), |pack, id| pack.bytes(id.to_string().as_bytes())));
-    memo(lease(map, &op.lease), op.memo.as_ref()).done()
+    let map = delivery(map, op.channel, op.asked_by, &op.limits, &op.lease);
+    memo(map, op.memo.as_ref()).done()
 }
 
 pub fn resend(op: &Resend) -> Vec<u8> {
-    let map = Map::default()
-        .text("i", op.id.to_string())
-        .text("n", &op.tenant.0)
-        .int("c", op.channel.number())
-        .int("k", op.asked_by.number())
-        .with("L", |pack| pack.map(limits(&op.limits)))
-        .some("N", op.new_code.as_ref(), |pack, new| {
-            pack.list([&new.sealed.0[..], &new.hash.0[..]].into_iter(), |pack, bytes| pack.bytes(bytes))
-        });
-    memo(lease(map, &op.lease), op.memo.as_ref()).done()
+    let map = Map::default().text("i", op.id.to_string()).text("n", &op.tenant.0).some(
+        "N",
+        op.new_code.as_ref(),
+        |pack, new| pack.list([&new.sealed.0[..], &new.hash.0[..]].into_iter(), |pack, bytes| pack.bytes(bytes)),
+    );
+    let map = delivery(map, op.channel, op.asked_by, &op.limits, &op.lease);
+    memo(map, op.memo.as_ref()).done()
 }
 
 pub fn check(op: &Check, operation: [u8; 4]) -> Vec<u8> {

@@ -13,6 +13,18 @@ fn value(value: &Value) -> Option<Vec<u8>> {
     bytes(value).map(<[u8]>::to_vec)
 }
 
+/// The eviction policy in the answer to INFO; in a cluster each server gives one.
+fn policies(info: &Value) -> Vec<String> {
+    match info {
+        Value::Map(servers) => servers.iter().flat_map(|(_, info)| policies(info)).collect(),
+        Value::Array(servers) => servers.iter().flat_map(policies).collect(),
+        one => {
+            let text = String::from_utf8_lossy(bytes(one).unwrap_or_default());
+            text.lines().filter_map(|line| line.strip_prefix("maxmemory_policy:")).map(str::to_owned).collect()
+        }
+    }
+}
+
 #[async_trait]
 impl Facts for Redis {
     async fn fact(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -44,15 +56,11 @@ impl Facts for Redis {
         self.call(&self.scripts.ping.on([self.keys.ping()])).await?;
         let mut info = redis::cmd("INFO");
         info.arg("memory");
-        let answer = format!("{:?}", self.link.send(info).await?);
-        match answer.split("maxmemory_policy:").skip(1).find(|rest| !rest.starts_with("noeviction")) {
+        match policies(&self.link.send(info).await?).into_iter().find(|policy| policy != "noeviction") {
             None => Ok(()),
-            Some(rest) => {
-                let policy: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-                Err(StoreError::Misconfigured(format!(
-                    "Redis' maxmemory-policy is {policy}: it may forget limits and codes; set it to noeviction"
-                )))
-            }
+            Some(policy) => Err(StoreError::Misconfigured(format!(
+                "Redis' maxmemory-policy is {policy}: it may forget limits and codes; set it to noeviction"
+            ))),
         }
     }
 }

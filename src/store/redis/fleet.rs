@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::Redis;
+use super::answer::Answer;
 use crate::model::LimitSpec;
 use crate::store::{Crew, Fleet, StoreError};
 
@@ -26,8 +27,7 @@ const TURNS_MISSED: usize = 3;
 #[async_trait]
 impl Fleet for Redis {
     async fn beat(&self) -> Result<Crew, StoreError> {
-        let call = self.scripts.beat.on([self.keys.fleet()]).arg(&self.me[..]).arg(DEAD_MS).arg("beat");
-        let answer = self.call(&call).await;
+        let answer = self.tell_fleet("beat").await;
         // Not known there any more, or perhaps so: the store may have come back empty.
         if answer.as_ref().map_or(Ok(1), |answer| answer.int(2))? > 0 {
             self.facts_are_due.store(true, Ordering::Relaxed);
@@ -43,8 +43,7 @@ impl Fleet for Redis {
     }
 
     async fn leave(&self) -> Result<(), StoreError> {
-        let call = self.scripts.beat.on([self.keys.fleet()]).arg(&self.me[..]).arg(DEAD_MS).arg("leave");
-        self.call(&call).await.map(drop)
+        self.tell_fleet("leave").await.map(drop)
     }
 
     async fn turn(&self, carrier: &str, pace: LimitSpec) -> Result<(), StoreError> {
@@ -66,6 +65,10 @@ impl Fleet for Redis {
 }
 
 impl Redis {
+    async fn tell_fleet(&self, what: &str) -> Result<Answer, StoreError> {
+        self.call(&self.scripts.beat.on([self.keys.fleet()]).arg(&self.me[..]).arg(DEAD_MS).arg(what)).await
+    }
+
     /// Who may ask for a carrier's turns now, first come first served.
     fn asking(&self, carrier: &str, pace: LimitSpec) -> Arc<Semaphore> {
         let mut asking = self.asking.lock().expect("no panic while held");

@@ -46,6 +46,11 @@ impl Keys {
         self.of(id.partition(), id)
     }
 
+    /// The same for what a schedule names, which another version may write otherwise.
+    pub fn named(&self, partition: Partition, record: &str) -> String {
+        self.of(partition, record)
+    }
+
     pub fn number(&self, partition: Partition, hash: NumberHash) -> String {
         self.of(partition, format_args!("n:{}", short(&hash.0)))
     }

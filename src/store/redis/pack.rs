@@ -40,14 +40,16 @@ impl Pack {
     }
 
     /// A value, or nil.
-    pub fn some<T>(mut self, value: Option<T>, write: impl FnOnce(Self, T) -> Self) -> Self {
+    pub fn some<T>(self, value: Option<T>, write: impl FnOnce(Self, T) -> Self) -> Self {
         match value {
             Some(value) => write(self, value),
-            None => {
-                write_nil(&mut self.0).expect(INFALLIBLE);
-                self
-            }
+            None => self.nil(),
         }
+    }
+
+    pub fn nil(mut self) -> Self {
+        write_nil(&mut self.0).expect(INFALLIBLE);
+        self
     }
 
     /// The bytes.

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::Redis;
 use super::answer::Answer;
 use super::wire;
-use crate::model::{Ms, Partition, RecordId};
+use crate::model::{Ms, Partition};
 use crate::store::{Claim, Claimed, Record, StoreError};
 
 /// How often a partition is looked at without a reason.
@@ -164,12 +164,10 @@ impl Redis {
         if wakes.is_empty() || left == 0 {
             return Ok(first);
         }
-        // What is no id of ours stands in nobody's way.
-        let ids: Vec<RecordId> = wakes.iter().filter_map(|(id, _)| id.parse().ok()).collect();
-        let records = ids.iter().map(|id| self.keys.record(*id));
+        let records = wakes.iter().map(|(id, _)| self.keys.named(partition, id));
         let call = self.scripts.claim.on([self.keys.jobs(partition)].into_iter().chain(records));
         let call = call.arg(&op.lease.token.0[..]).arg(op.lease.ms).arg(left);
-        let call = ids.iter().fold(call, |call, id| call.arg(id.to_string()));
+        let call = wakes.iter().fold(call, |call, (id, _)| call.arg(id));
         let answer = self.call(&call).await?;
         for one in (3..answer.len()).map(|place| answer.list(place)) {
             match take_over(&one) {

@@ -3,13 +3,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use otp_gateway::admission::destination;
 use otp_gateway::clock::Clock;
 use otp_gateway::delivery::Payload;
-use otp_gateway::model::{
-    AskedBy, Channel, DAY, Digest, LimitSpec, Locale, MINUTE, Ms, NumberLimits, RecordId, RecordKind, SECOND, TenantId,
-};
+use otp_gateway::model::{AskedBy, Channel, Digest, Locale, Ms, NumberLimits, RecordId, RecordKind, TenantId};
 use otp_gateway::number::Numbers;
 use otp_gateway::seal::{Keys, MasterKey, draw_code, random, token};
+use otp_gateway::store::conformance;
 use otp_gateway::store::redis::Redis;
 use otp_gateway::store::{Claim, Claimed, Destination, Lease, Record, Start, Store};
 
@@ -35,15 +35,7 @@ impl Maker {
     pub fn number(&self) -> Destination {
         let text = format!("+8190{:08}", 10_000_000 + self.made.fetch_add(1, Ordering::Relaxed));
         let parsed = self.numbers.parse(&text, None).expect("a mobile number of Japan");
-        Destination {
-            partition: self.keys.partition(&parsed.e164),
-            hash: self.keys.number(&parsed.e164),
-            sealed: self.keys.seal_number(&parsed.e164),
-            masked: parsed.e164.masked(),
-            country: parsed.country,
-            kind: parsed.kind,
-            network: parsed.network,
-        }
+        destination(&self.keys, &parsed)
     }
 
     /// A verification of six digits. Its right code is known by the hash in it.
@@ -73,31 +65,13 @@ pub fn lease(ms: Ms) -> Lease {
 
 /// The limits of a number as the program ships with them.
 pub fn usual_limits() -> NumberLimits {
-    NumberLimits {
-        sms_interval_ms: 30 * SECOND,
-        voice_interval_ms: 60 * SECOND,
-        deliveries: LimitSpec { count: 5, per_ms: 10 * MINUTE },
-        deliveries_all_tenants: LimitSpec { count: 10, per_ms: 10 * MINUTE },
-        open_verifications: 3,
-        day_deliveries: 10,
-        day_failures: 4,
-        day_waits_ms: [5, 10, 20, 40, 60].map(|minutes| minutes * MINUTE).to_vec(),
-    }
+    let shipped = otp_gateway::config::load(None, &|_| None, &[]).expect("the defaults can be read");
+    shipped.config.limits.number.limits()
 }
 
-/// Limits that stop nobody.
+/// Limits that stop nobody, but for the verifications that may be open.
 pub fn open_limits() -> NumberLimits {
-    let plenty = LimitSpec { count: 10_000, per_ms: MINUTE };
-    NumberLimits {
-        sms_interval_ms: 0,
-        voice_interval_ms: 0,
-        deliveries: plenty,
-        deliveries_all_tenants: plenty,
-        day_deliveries: 10_000,
-        day_failures: 10_000,
-        day_waits_ms: vec![DAY],
-        ..usual_limits()
-    }
+    NumberLimits { open_verifications: 3, ..conformance::open_limits() }
 }
 
 /// A handle on the store at `url` under the prefix `otp:`, as one more gateway has it.

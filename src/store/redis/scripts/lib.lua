@@ -1,6 +1,6 @@
--- In front of every script: what they share. Records and numbers are MessagePack
--- maps with short names, listed in wire.rs. Times are milliseconds of this server's
--- clock, the only clock that counts. No script touches a key that is not in KEYS.
+-- In front of every script: what they share. Records and numbers are tables with short
+-- names, listed in wire/mod.rs. Times are milliseconds of this server's clock, the only
+-- clock that counts. No script touches a key that is not in KEYS.
 
 local VERSION = 1
 local DAY = 86400000
@@ -76,7 +76,7 @@ local function load_record(key)
   return list and unpack_list(list, RECORD, list[4])
 end
 
--- States as wire.rs numbers them; a delivery has ended from DELIVERED on.
+-- States as states.rs numbers them; a delivery has ended from DELIVERED on.
 local QUEUED, SUBMITTED, RINGING, ANSWERED, DELIVERED, FAILED, CANCELED = 0, 1, 2, 3, 4, 5, 6
 local PENDING, APPROVED, CANCELED_RECORD, EXPIRED, MAX_ATTEMPTS = 0, 1, 2, 3, 4
 local SMS, VOICE = 0, 1

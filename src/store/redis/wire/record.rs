@@ -107,7 +107,7 @@ pub fn pack(record: &Record) -> Vec<u8> {
         .bytes(network(&record.to.network).as_bytes())
         // Without names: nobody but us reads it.
         .bytes(&rmp_serde::to_vec(&blob).expect("a blob is plain data"))
-        .some(None::<()>, |pack, ()| pack)
+        .nil()
         .list(record.deliveries.iter(), |pack, one| pack_delivery(pack, one, record.created))
         .done()
 }
@@ -125,7 +125,7 @@ fn pack_delivery(pack: Pack, delivery: &Delivery, since: Ms) -> Pack {
         .some(Some(delivery.retries).filter(|retries| *retries > 0), |pack, retries| pack.int(retries.into()))
         .some(delivery.lease.as_ref(), |pack, lease| pack.bytes(&lease.token.0))
         .some(delivery.lease.as_ref(), |pack, lease| pack.int(after(lease.until)))
-        .some(None::<()>, |pack, ()| pack)
+        .nil()
         .list(delivery.attempts.iter(), |pack, one| pack_attempt(pack, one, since))
 }
 
