@@ -78,6 +78,11 @@ impl RecordId {
         Partition(u16::from_be_bytes([self.bytes[0], self.bytes[1]]))
     }
 
+    /// What is random in it: with kind and partition it is the whole id.
+    pub fn random(self) -> [u8; 14] {
+        self.bytes[2..].try_into().expect("14 of 16 bytes")
+    }
+
     /// The id of the record's `n`-th delivery, from 1.
     pub fn delivery(self, n: u16) -> DeliveryId {
         DeliveryId { record: self, n }
@@ -123,6 +128,34 @@ impl DeliveryId {
     /// The id of the delivery's `m`-th attempt, from 1.
     pub fn attempt(self, m: u16) -> AttemptId {
         AttemptId { delivery: self, m }
+    }
+}
+
+impl AttemptId {
+    /// Bytes of [`AttemptId::to_bytes`].
+    pub const BYTES: usize = 21;
+
+    /// The shortest form, for what is signed: kind, record, delivery, attempt.
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        let record = self.delivery.record;
+        let mut bytes = [0; Self::BYTES];
+        bytes[0] = u8::from(record.kind == RecordKind::Message);
+        bytes[1..17].copy_from_slice(&record.bytes);
+        bytes[17..19].copy_from_slice(&self.delivery.n.to_be_bytes());
+        bytes[19..].copy_from_slice(&self.m.to_be_bytes());
+        bytes
+    }
+
+    /// Reads it back; `None` if it is no attempt's.
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Option<Self> {
+        let kind = match bytes[0] {
+            0 => RecordKind::Verification,
+            1 => RecordKind::Message,
+            _ => return None,
+        };
+        let record = RecordId { kind, bytes: *bytes[1..].first_chunk()? };
+        let ordinal = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+        Some(record.delivery(ordinal(17)).attempt(ordinal(19)))
     }
 }
 
@@ -221,6 +254,7 @@ mod tests {
             let id = RecordId::new(kind, Partition(127), [0xa5; 14]);
             assert_eq!(id.to_string().parse(), Ok(id));
             assert_eq!(id.partition(), Partition(127));
+            assert_eq!(RecordId::new(kind, id.partition(), id.random()), id);
             let attempt = id.delivery(3).attempt(12);
             assert_eq!(attempt.to_string().parse(), Ok(attempt));
             assert_eq!(attempt.delivery.to_string().parse(), Ok(attempt.delivery));

@@ -97,6 +97,8 @@ pub enum LimitName {
     Country,
     /// Sends of one tenant.
     Tenant,
+    /// Submits to one carrier: the operator's cap.
+    Carrier,
 }
 
 impl LimitName {
@@ -113,6 +115,7 @@ impl LimitName {
             LimitName::Prefix => "prefix",
             LimitName::Country => "country",
             LimitName::Tenant => "tenant",
+            LimitName::Carrier => "carrier",
         }
     }
 }

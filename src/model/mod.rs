@@ -7,9 +7,11 @@ mod cause;
 mod channel;
 mod ids;
 mod limit;
+mod money;
 mod number;
 mod script;
 mod secret;
+mod sender;
 mod state;
 mod usage;
 
@@ -18,9 +20,11 @@ pub use cause::{Advice, Cause, Fault};
 pub use channel::{AskedBy, Channel};
 pub use ids::{AttemptId, DeliveryId, IdError, Partition, RecordId, RecordKind};
 pub use limit::{LimitName, LimitSpec, LimitSpecError, NumberLimits};
+pub use money::{Currency, Money};
 pub use number::{Country, E164, Locale, Network, NumberHash, NumberKind, TenantId};
 pub use script::{Part, Script, digits_of};
 pub use secret::{Code, Secret};
+pub use sender::Sender;
 pub use state::{AttemptState, DeliveryState, Progress, Status};
 pub use usage::{Refusal, Sent, Usage, Waits};
 

@@ -103,7 +103,8 @@ impl AttemptState {
 }
 
 /// How far an attempt got, by its carrier's report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Progress {
     /// The phone rings.
     Ringing,

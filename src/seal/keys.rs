@@ -8,18 +8,20 @@
 //! with the record's id as associated data, so it opens nowhere else.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
-use crate::model::{Code, Digest, E164, NumberHash, Partition, RecordId, Sealed, Secret};
+use crate::model::{AttemptId, Code, Digest, E164, NumberHash, Partition, RecordId, Sealed, Secret};
 
 const VERSION: u8 = 1;
 const ID: usize = 4;
 const NONCE: usize = 12;
+const TAG: usize = 9;
 
 /// Why something sealed does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +66,18 @@ impl MasterKey {
 
     fn id(&self) -> [u8; ID] {
         *self.derive("id").reveal()
+    }
+
+    /// 72 bits that vouch for a reference: too many to guess at a door that counts.
+    fn tag(&self, context: &str, bytes: &[u8]) -> [u8; TAG] {
+        let key = self.derive::<32>("sign");
+        let mut mac =
+            <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key.reveal()).expect("HMAC takes keys of any length");
+        mac.update(context.as_bytes());
+        mac.update(&[0]);
+        mac.update(bytes);
+        let hash: [u8; 32] = mac.finalize().into_bytes().into();
+        *hash.first_chunk().expect("a SHA-256 has 32 bytes")
     }
 
     fn seal(&self, purpose: &str, plain: &[u8], context: &[u8]) -> Vec<u8> {
@@ -209,6 +223,21 @@ impl Keys {
         E164::new(number, digits.parse().map_err(|_| SealError::Damaged)?).ok_or(SealError::Damaged)
     }
 
+    /// A reference to an attempt for the outside: 40 characters that only we can make, and
+    /// that are worth something in one context only.
+    pub fn reference(&self, context: &str, attempt: AttemptId) -> String {
+        let bytes = attempt.to_bytes();
+        URL_SAFE_NO_PAD.encode([&bytes[..], &self.masters[0].tag(context, &bytes)].concat())
+    }
+
+    /// The attempt of a reference that any of our masters signed in this context.
+    pub fn open_reference(&self, context: &str, reference: &str) -> Option<AttemptId> {
+        let bytes = URL_SAFE_NO_PAD.decode(reference).ok()?;
+        let (attempt, tag) = bytes.split_first_chunk::<{ AttemptId::BYTES }>()?;
+        let ours = |master: &MasterKey| bool::from(master.tag(context, attempt).ct_eq(tag));
+        self.masters.iter().any(ours).then(|| AttemptId::from_bytes(*attempt))?
+    }
+
     /// Seals a number.
     pub fn seal_number(&self, number: &E164) -> Sealed {
         self.seal("number", &format!("{} {}", number.calling_code_digits(), number.reveal()))
@@ -286,6 +315,25 @@ mod tests {
         assert!(seen.iter().all(|count| (50..160).contains(count)));
         let number = E164::new("+15550100", 1).unwrap();
         assert_eq!(keys.open_number(&keys.seal_number(&number)).unwrap(), number);
+    }
+
+    #[test]
+    fn a_reference_is_ours_and_of_one_context() {
+        let keys = keys();
+        for kind in [RecordKind::Verification, RecordKind::Message] {
+            let attempt = RecordId::new(kind, Partition(700), [0xa7; 14]).delivery(3).attempt(260);
+            let reference = keys.reference("sms/main", attempt);
+            assert_eq!(reference.len(), 40);
+            assert_eq!(keys.open_reference("sms/main", &reference), Some(attempt));
+            assert_eq!(keys.open_reference("call/main", &reference), None);
+            assert_eq!(self::keys().open_reference("sms/main", &reference), None);
+            for i in 0..reference.len() {
+                let mut forged = reference.clone().into_bytes();
+                forged[i] = if forged[i] == b'A' { b'B' } else { b'A' };
+                assert_eq!(keys.open_reference("sms/main", std::str::from_utf8(&forged).unwrap()), None, "{i}");
+                assert_eq!(keys.open_reference("sms/main", &reference[..i]), None);
+            }
+        }
     }
 
     #[test]
