@@ -2,7 +2,8 @@
 //!
 //! Owns the traits that every store fulfils and the words they speak in: the
 //! [`Record`] of a verification or message with its deliveries and attempts, the
-//! operations on one number ([`Numbers`]), the wide limits ([`Limits`]) and the
+//! operations on one number ([`Numbers`]), the wide limits ([`Limits`]), the log of
+//! attempts ([`Archive`]), opt-outs ([`Consents`]), the gateways ([`Fleet`]) and the
 //! few facts about the store itself ([`Facts`]). It knows no keys of its own
 //! (sealed values and hashes come in ready) and decides nothing about carriers.
 //!
@@ -10,12 +11,17 @@
 //! partition ── number (keyed hash) ── per tenant: sent, failures, paused, open records
 //!           │                      └─ over all tenants: sent
 //!           ├─ record ── deliveries ── attempts
+//!           │           ├─ log of its attempts, longer than their records
+//!           │           └─ opt-outs
 //!           ├─ wakes: when a delivery is due, a lease ends, or a record expires
 //!           └─ memos: kept answers by idempotency key
 //! wide limits: address, prefix, country, tenant; each its own key, on no partition
+//! names of attempts at carriers, counters of ten minutes: on no partition either
 //! ```
 
+mod archive;
 pub mod conformance;
+mod consents;
 pub mod embedded;
 mod fleet;
 mod ops;
@@ -27,10 +33,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use fleet::{BEAT_MS, Crew, Fleet};
+pub use archive::{
+    Archive, AttemptLog, LogEntry, Logged, PARKED_BYTES, PARKED_MOST, Reported, TALLY_KEPT_MS, TALLY_MS,
+};
+pub use consents::{Consents, OptOut};
+pub use fleet::{BEAT_MS, Crew, Fleet, Switch};
 pub use ops::{
-    Begin, Begun, Cancel, Canceled, Check, Checked, Claim, Claimed, Lease, Memo, Moved, NewCode, Next, Recall, Receive,
-    Received, Release, Renew, Renewed, Resend, Resent, Settle, Settled, Start, Started, View,
+    Begin, Begun, Cancel, Canceled, Check, Checked, Claim, Claimed, Lease, Memo, Moved, NewCode, Next, REFERENCE_BYTES,
+    Recall, Receive, Received, Release, Renew, Renewed, Resend, Resent, Settle, Settled, Start, Started, Then, View,
 };
 pub use record::{Attempt, Delivery, Destination, Record};
 pub use wide::{Take, Taken, Taking, Window};
@@ -144,4 +154,8 @@ pub struct Store {
     pub facts: Arc<dyn Facts>,
     /// The gateways that share the store.
     pub fleet: Arc<dyn Fleet>,
+    /// What was sent, and what became of it.
+    pub archive: Arc<dyn Archive>,
+    /// Who wants nothing more.
+    pub consents: Arc<dyn Consents>,
 }

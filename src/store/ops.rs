@@ -231,6 +231,9 @@ pub struct Begin {
     pub carrier: String,
     /// Why it was chosen.
     pub reason: String,
+    /// What the person sees as the sender; at most 20 bytes are expected. `None`: the
+    /// carrier chooses.
+    pub sender: Option<String>,
 }
 
 /// The answer to [`Begin`].
@@ -302,6 +305,31 @@ pub struct Receive {
     pub network: Option<Network>,
     /// How long the number is paused if the person did not ask for this.
     pub pause_ms: Ms,
+    /// The carrier's own id for it, for an attempt that has none yet. One that is longer
+    /// than [`REFERENCE_BYTES`] is not kept.
+    pub reference: Option<String>,
+    /// What follows a failure of the delivery's last attempt.
+    pub then: Then,
+}
+
+/// The longest id of a carrier that is kept. They come from outside.
+pub const REFERENCE_BYTES: usize = 128;
+
+impl Receive {
+    /// The carrier's own id, if it may be kept.
+    pub fn kept_reference(&self) -> Option<&str> {
+        self.reference.as_deref().filter(|reference| reference.len() <= REFERENCE_BYTES)
+    }
+}
+
+/// What follows when a carrier reports that the last attempt of a delivery failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The delivery has failed.
+    Fail,
+    /// The delivery keeps its state and is due at once, for another carrier. If that
+    /// cannot be (the record has ended, or somebody holds a call's lease): as `Fail`.
+    Another,
 }
 
 /// The answer to [`Receive`].

@@ -30,7 +30,8 @@ pub struct Destination {
 /// A verification or a message, with everything that was done for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// The layout's version, [`Record::VERSION`] when we wrote it.
+    /// The oldest layout that can hold all of it, at most [`Record::VERSION`] when we
+    /// wrote it: so a gateway of the version before works on it as long as it can.
     pub v: u16,
     /// Its id; the kind is in it.
     pub id: RecordId,
@@ -124,17 +125,25 @@ pub struct Attempt {
     /// The carrier's own id for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The number, short code or name that the person sees; `None` where the carrier
+    /// chooses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
 }
 
 impl Record {
-    /// The layout that this version writes.
-    pub const VERSION: u16 = 1;
+    /// The newest layout that this version reads and writes.
+    pub const VERSION: u16 = 2;
+    /// The layout of a record whose attempts name no sender.
+    pub const PLAIN: u16 = 1;
+    /// The first layout whose attempts may name a sender.
+    pub const WITH_SENDERS: u16 = 2;
 
     /// A new one with nothing to check, without deliveries. A verification sets
     /// its code's fields over it.
     pub fn pending(id: RecordId, tenant: &TenantId, to: Destination, locale: Locale, created: Ms, life_ms: Ms) -> Self {
         Record {
-            v: Record::VERSION,
+            v: Record::PLAIN,
             id,
             tenant: tenant.clone(),
             to,
@@ -221,6 +230,12 @@ impl Delivery {
             lease: Some(lease),
             attempts: Vec::new(),
         }
+    }
+
+    /// Whether a carrier took the last attempt and has not said what became of it.
+    pub fn is_with_carrier(&self) -> bool {
+        self.state > DeliveryState::Queued
+            && self.attempts.last().is_some_and(|attempt| attempt.state == AttemptState::Submitted)
     }
 
     /// Moves to `state` if that lies ahead. A final state ends lease and schedule.

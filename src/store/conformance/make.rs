@@ -67,7 +67,7 @@ pub fn open_limits() -> NumberLimits {
 pub fn record(random: &mut Random, tenant: &TenantId, to: &Destination, ttl_ms: Ms) -> Record {
     let (id, callers_clock) = (id(random, RecordKind::Verification, to), random.between(0, 1_000));
     Record {
-        v: Record::VERSION,
+        v: Record::PLAIN,
         id,
         tenant: tenant.clone(),
         to: to.clone(),

@@ -14,8 +14,8 @@ use crate::clock::Clock;
 use crate::model::{Cause, Channel, DeliveryState, HOUR, LimitName, LimitSpec, MINUTE, RecordId, Status};
 use crate::store::embedded::Embedded;
 use crate::store::{
-    Begun, Checked, Claim, Lease, Memo, Moved, Next, Progress, Recall, Record, Renewed, Resend, Resent, Start, Started,
-    StoreError, Take, Taking,
+    Begun, Checked, Claim, Lease, LogEntry, Memo, Moved, Next, Progress, Recall, Receive, Received, Record, Renewed,
+    Reported, Resend, Resent, Start, Started, StoreError, Take, Taking, Then,
 };
 
 /// A world in the file as it stands.
@@ -155,6 +155,41 @@ async fn leases_end_with_the_process() {
     told(no_lease_is_kept().await);
 }
 
+/// An SMS that its carrier gave back, in the hands of a worker that dies before it begins,
+/// while it submits, or not knowing what became of that.
+async fn what_another_should_have_is_due() -> Told {
+    let (_folder, path, clock) = file();
+    let w = open(&path, &clock).await?;
+    let mut all = Vec::new();
+    for begins in [false, true, true] {
+        let (_, first, _) = w.submitted(Channel::Sms, false).await?;
+        let failed = w.receipt(first, Progress::Failed(Cause::CarrierFiltered));
+        expected!(w.store.numbers.receive(Receive { then: Then::Another, ..failed }).await?, Received::Moved(_));
+        let (token, claimed) = w.claim(100).await?;
+        same("claimed", claimed, vec![first.delivery])?;
+        if begins {
+            let second = w.begun(first.delivery, token).await?;
+            if all.len() == 2 {
+                w.settled(second, token, Moved::Unknown(Next::Another)).await?;
+            }
+        }
+        all.push(first.delivery);
+    }
+    let (taken, held, _) = w.submitted(Channel::Sms, true).await?;
+    let w = reopened(w, &path, &clock).await?;
+    let mut claimed = w.claim(100).await?.1;
+    claimed.sort();
+    all.sort();
+    same("due at once", claimed, all)?;
+    let awaits = &w.get(taken.id).await?.record.deliveries[usize::from(held.delivery.n) - 1];
+    same("what a carrier has", (awaits.state, awaits.lease, awaits.due), (DeliveryState::Submitted, None, None))
+}
+
+#[tokio::test]
+async fn what_another_carrier_should_have_is_due_after_a_restart() {
+    told(what_another_should_have_is_due().await);
+}
+
 async fn a_schedule_is_kept() -> Told {
     let (_folder, path, clock) = file();
     let w = open(&path, &clock).await?;
@@ -180,7 +215,7 @@ async fn what_waits_goes_on_waiting() {
 async fn a_newer_file_is_refused() -> Told {
     let (_folder, path, clock) = file();
     drop(open(&path, &clock).await?);
-    sql(&path, |conn| conn.pragma_update(None, "user_version", 2))?;
+    sql(&path, |conn| conn.pragma_update(None, "user_version", 1_000))?;
     let bytes = std::fs::read(&path).map_err(|error| Wrong::new("the file reads", &error))?;
     expected!(Embedded::open(&path, clock.clone()).err(), Some(StoreError::Unreadable(_)));
     let after = std::fs::read(&path).map_err(|error| Wrong::new("the file reads", &error))?;
@@ -192,12 +227,100 @@ async fn a_file_of_a_newer_version_is_left_alone() {
     told(a_newer_file_is_refused().await);
 }
 
+/// A record as the gateway wrote it when files had version 1.
+const OLD_RECORD: &str = r##"{"v":1,"id":"ver_00001240g2081040g2081040g2","tenant":"shop","to":{"partition":1,
+"hash":"AQEBAQEBAQEBAQEBAQEBAQ","sealed":"AgI","masked":"+81********78","country":"JP","kind":"mobile",
+"network":{"guessed":"JP/Docomo"}},"status":"pending","created":1700000000000,"expires":1700000600000,"locale":"en",
+"secret":"AwM","code_hash":"BAQEBAQEBAQEBAQEBAQEBA","wrong":1,"max_wrong":5,"deliveries":[{"channel":"sms",
+"asked_by":"person","state":"submitted","created":1700000000000,"changed":1700000000100,"retries":0,"attempts":[
+{"carrier":"sandbox-a","state":"submitted","reason":"drawn by weight","started":1700000000050,
+"changed":1700000000100,"reference":"sbx_1"}]}]}"##;
+
+async fn an_older_file_goes_on() -> Told {
+    let (_folder, path, clock) = file();
+    let id: RecordId = serde_json::from_str::<Record>(OLD_RECORD).map_err(|error| Wrong::new("a record", &error))?.id;
+    sql(&path, |conn| {
+        conn.execute_batch(include_str!("../embedded/tables/1.sql"))?;
+        conn.pragma_update(None, "user_version", 1)?;
+        let row = (id.to_string(), OLD_RECORD, 1_700_086_400_000_i64);
+        conn.execute("INSERT INTO record (id, body, purge_at) VALUES (?, ?, ?)", row)?;
+        conn.execute("INSERT INTO fact (name, value) VALUES ('keys', x'0102')", [])
+    })?;
+    let version = || sql(&path, |conn| conn.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)));
+    // A table that is in the way: nothing of the file changes.
+    sql(&path, |conn| conn.execute_batch("CREATE TABLE opt_out (it INTEGER)"))?;
+    expected!(Embedded::open(&path, clock.clone()).err(), Some(StoreError::Away(_)));
+    same("still the old one", version()?, 1)?;
+    let tables = "SELECT count(*) FROM sqlite_master WHERE name IN ('attempt', 'reference', 'parked', 'tally')";
+    same("without new tables", sql(&path, |conn| conn.query_row(tables, [], |row| row.get::<_, i64>(0)))?, 0)?;
+    sql(&path, |conn| conn.execute_batch("DROP TABLE opt_out"))?;
+
+    let mut w = open(&path, &clock).await?;
+    w.tenant = crate::model::TenantId("shop".into());
+    same("the version", version()?, 2)?;
+    same("a fact", w.store.facts.fact("keys").await?, Some(vec![1, 2]))?;
+    let record = w.get(id).await?.record;
+    same("the record", &record, &serde_json::from_str(OLD_RECORD).map_err(|error| Wrong::new("it", &error))?)?;
+    same("no sender", record.deliveries[0].attempts[0].sender.clone(), None)?;
+    w.moved(id.delivery(1).attempt(1), Progress::Delivered).await?;
+    let (partition, number) = (record.to.partition, record.to.hash);
+    w.store.consents.opt_out(partition, number, vec![w.tenant.clone()], Channel::Sms).await?;
+
+    let w = reopened(w, &path, &clock).await?;
+    same("it is kept", w.get(id).await?.record.deliveries[0].state, DeliveryState::Delivered)?;
+    same("and what is new", w.store.consents.opted_out(partition, number).await?.len(), 1)
+}
+
+#[tokio::test]
+async fn a_file_of_the_version_before_goes_on() {
+    told(an_older_file_goes_on().await);
+}
+
+async fn rows_end_by_themselves() -> Told {
+    let (_folder, path, clock) = file();
+    let w = open(&path, &clock).await?;
+    let (id, name, archive) = (w.lives(HOUR).await?.record.id.delivery(1).attempt(1), w.token(), &w.store.archive);
+    let number = w.number.hash;
+    let report = |id| {
+        let (state, at) = (crate::model::AttemptState::Delivered, 1);
+        LogEntry::Reported(Reported {
+            id,
+            number,
+            state,
+            cause: None,
+            code: None,
+            reference: None,
+            network: None,
+            price: None,
+            at,
+        })
+    };
+    archive.log(vec![report(id)], HOUR).await?;
+    archive.index(name, id, HOUR).await?;
+    archive.find(w.token(), Some((vec![1], HOUR))).await?;
+    archive.tally(vec![("sent".into(), 1)]).await?;
+    let rows = || {
+        let all = ["attempt", "reference", "parked", "tally"].map(|table| format!("(SELECT count(*) FROM {table})"));
+        sql(&path, |conn| conn.query_row(&format!("SELECT {}", all.join(" + ")), [], |row| row.get::<_, i64>(0)))
+    };
+    same("one in each", rows()?, 4)?;
+    clock.advance(50 * HOUR);
+    // Whatever is done next removes them with its own transaction.
+    w.store.facts.ping().await?;
+    same("none", rows()?, 0)
+}
+
+#[tokio::test]
+async fn what_has_ended_is_removed_from_the_file() {
+    told(rows_end_by_themselves().await);
+}
+
 async fn a_newer_record_is_left() -> Told {
     let (_folder, path, clock) = file();
     let w = open(&path, &clock).await?;
     let (record, token) = (w.lives(HOUR).await?.record, w.token());
     let (id, ours) = (record.id, w.created(w.start_for(&w.tenant, &w.neighbour)).await?.record.id);
-    let newer = row(&path, id)?.replacen("\"v\":1", "\"v\":2,\"later\":{\"a\":[1]}", 1);
+    let newer = row(&path, id)?.replacen("\"v\":1", "\"v\":3,\"later\":{\"a\":[1]}", 1);
     sql(&path, |conn| conn.execute("UPDATE record SET body = ? WHERE id = ?", [newer.clone(), id.to_string()]))?;
 
     let w = reopened(w, &path, &clock).await?;

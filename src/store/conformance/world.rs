@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::store::{
     Begin, Begun, Cancel, Canceled, Check, Checked, Claim, Claimed, Destination, Lease, Moved, Progress, Receive,
-    Received, Record, Renew, Renewed, Resend, Settle, Settled, Start, Started, Store, View,
+    Received, Record, Renew, Renewed, Resend, Settle, Settled, Start, Started, Store, Then, View,
 };
 
 /// A store with people. Every name and number in it is its own.
@@ -170,7 +170,7 @@ impl World {
     /// Writes an intent.
     pub async fn begin(&self, id: DeliveryId, token: Digest) -> Told<Begun> {
         let (carrier, reason) = ("acme".into(), "the first of the route".into());
-        Ok(self.store.numbers.begin(Begin { id, token, carrier, reason }).await?)
+        Ok(self.store.numbers.begin(Begin { id, token, carrier, reason, sender: None }).await?)
     }
 
     /// Writes an intent that must be taken.
@@ -188,9 +188,14 @@ impl World {
         Ok(expected!(self.settle(id, token, moved).await?, Settled::Done(record) => record))
     }
 
+    /// A receipt that tells nothing else, and after which a failure is one.
+    pub fn receipt(&self, id: AttemptId, progress: Progress) -> Receive {
+        Receive { id, progress, network: None, pause_ms: MINUTE, reference: None, then: Then::Fail }
+    }
+
     /// A receipt; a person who declines pauses the number for a minute.
     pub async fn receive(&self, id: AttemptId, progress: Progress) -> Told<Received> {
-        Ok(self.store.numbers.receive(Receive { id, progress, network: None, pause_ms: MINUTE }).await?)
+        Ok(self.store.numbers.receive(self.receipt(id, progress)).await?)
     }
 
     /// A receipt that must move something.

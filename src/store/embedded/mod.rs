@@ -6,6 +6,8 @@
 //! the data is on disk (`fdatasync`), and operations that arrive together share
 //! one (group commit).
 
+mod archive;
+mod consents;
 mod facts;
 mod fleet;
 mod operation;
@@ -44,10 +46,17 @@ impl Embedded {
     pub fn open_with(path: &Path, clock: Clock, rules: Rules) -> Result<Store, StoreError> {
         let mut conn = schema::open(path)?;
         shell::drop_leases(&mut conn, clock.now())?;
+        let fleet = Arc::new(fleet::Alone::new(clock.clone()));
         let writer = Writer::start(conn, clock);
         let store = Arc::new(Embedded { writer, rules });
-        let fleet = Arc::new(fleet::Alone::default());
-        Ok(Store { numbers: store.clone(), limits: store.clone(), facts: store, fleet })
+        Ok(Store {
+            numbers: store.clone(),
+            limits: store.clone(),
+            facts: store.clone(),
+            fleet,
+            archive: store.clone(),
+            consents: store,
+        })
     }
 
     async fn apply<O: Operation>(&self, op: O, rule: Rule<O, O::Answer>) -> Result<O::Answer, StoreError> {

@@ -8,78 +8,36 @@ use rusqlite::{Connection, OpenFlags};
 use crate::store::StoreError;
 
 /// The schema that this version writes; it stands in the file's `user_version`.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = TABLES.len() as i64;
 
-const TABLES: &str = "
--- A verification or message, whole, as JSON. `purge_at`: gone after this instant.
-CREATE TABLE record (
-    id       TEXT PRIMARY KEY,
-    body     TEXT NOT NULL,
-    purge_at INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX record_purge ON record (purge_at);
+/// What each version added, the first one first. A text that was released stays as it is.
+const TABLES: [&str; 2] = [include_str!("tables/1.sql"), include_str!("tables/2.sql")];
 
--- What a number has had: of one tenant, or of all (tenant = '').
-CREATE TABLE number (
-    hash     BLOB NOT NULL,
-    tenant   TEXT NOT NULL,
-    body     TEXT NOT NULL,
-    purge_at INTEGER NOT NULL,
-    PRIMARY KEY (hash, tenant)
-) WITHOUT ROWID;
-CREATE INDEX number_purge ON number (purge_at);
-
--- When a record must be looked at: n = 0 its expiry, n > 0 its n-th delivery.
-CREATE TABLE wake (
-    record TEXT NOT NULL,
-    n      INTEGER NOT NULL,
-    at     INTEGER NOT NULL,
-    PRIMARY KEY (record, n)
-) WITHOUT ROWID;
-CREATE INDEX wake_at ON wake (at);
-
--- Kept answers by idempotency key. No secrets in them.
-CREATE TABLE memo (
-    key         BLOB PRIMARY KEY,
-    fingerprint BLOB NOT NULL,
-    answer      TEXT NOT NULL,
-    purge_at    INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX memo_purge ON memo (purge_at);
-
--- Sliding windows of the wide limits.
-CREATE TABLE wide (
-    key      BLOB PRIMARY KEY,
-    body     TEXT NOT NULL,
-    purge_at INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX wide_purge ON wide (purge_at);
-
--- Facts about the store: wrapped keys, partition count.
-CREATE TABLE fact (
-    name  TEXT PRIMARY KEY,
-    value BLOB NOT NULL
-) WITHOUT ROWID;
-";
-
-/// Opens or makes the file. A file of a newer version is refused, untouched.
+/// Opens or makes the file. One of an older version becomes one of this version, whole or
+/// not at all; one of a newer version is refused, untouched.
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
     // What stands there already keeps its rights; the log beside it gets the same.
     let _ = private(path);
     let conn = Connection::open_with_flags(path, OpenFlags::default()).map_err(super::shell::error)?;
     let setup = || -> rusqlite::Result<Option<i64>> {
         conn.busy_timeout(Duration::from_secs(2))?;
-        let version = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
         // Nothing of a newer version's file is touched, not even how it keeps its log.
-        if version != 0 && version != VERSION {
+        let Some(missing) = usize::try_from(version).ok().and_then(|version| TABLES.get(version..)) else {
             return Ok(Some(version));
-        }
+        };
         conn.pragma_update(None, "journal_mode", "WAL")?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         conn.pragma_update(None, "foreign_keys", "OFF")?;
         conn.set_prepared_statement_cache_capacity(64);
-        if version == 0 {
-            conn.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))?;
+        if !missing.is_empty() {
+            let added = missing.concat();
+            let made = conn.execute_batch(&format!("BEGIN; {added} PRAGMA user_version = {VERSION}; COMMIT;"));
+            if made.is_err() && !conn.is_autocommit() {
+                // What was made of it goes when the connection does, if not now.
+                let _ = conn.execute_batch("ROLLBACK");
+            }
+            made?;
         }
         Ok(None)
     };

@@ -19,8 +19,17 @@ type Result<T> = std::result::Result<T, StoreError>;
 const KEPT_AFTER_EXPIRY: Ms = DAY;
 /// Records that are ended at a time.
 const EXPIRIES: usize = 500;
-/// Tables whose rows end by themselves.
-const PURGED: [&str; 4] = ["record", "number", "memo", "wide"];
+/// Tables whose rows end by themselves, with what names a row.
+const PURGED: [(&str, &str); 8] = [
+    ("record", "id"),
+    ("number", "hash, tenant"),
+    ("memo", "key"),
+    ("wide", "key"),
+    ("attempt", "id"),
+    ("reference", "name"),
+    ("parked", "n"),
+    ("tally", "slice, name"),
+];
 /// Rows removed from one table at a time.
 const PURGE_ROWS: u32 = 1_000;
 
@@ -43,11 +52,11 @@ pub fn error(error: rusqlite::Error) -> StoreError {
     }
 }
 
-fn decode<T: DeserializeOwned>(text: &str) -> Result<T> {
+pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(StoreError::unreadable)
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<String> {
+pub fn encode<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(StoreError::unreadable)
 }
 
@@ -59,7 +68,7 @@ fn body<T: DeserializeOwned>(conn: &Connection, sql: &str, key: impl rusqlite::P
     text.map(|text| decode(&text)).transpose()
 }
 
-fn execute(conn: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<()> {
+pub fn execute(conn: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<()> {
     conn.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(error)?;
     Ok(())
 }
@@ -331,22 +340,9 @@ pub fn give_back(conn: &Connection, taken: &[Taken]) -> Result<()> {
 
 /// Removes rows whose time is over.
 pub fn purge(conn: &Connection, now: Ms) -> Result<()> {
-    for table in PURGED {
-        let key = if table == "record" {
-            "id"
-        } else if table == "number" {
-            "(hash, tenant)"
-        } else {
-            "key"
-        };
-        let columns = key.trim_matches(['(', ')']);
-        execute(
-            conn,
-            &format!(
-                "DELETE FROM {table} WHERE {key} IN (SELECT {columns} FROM {table} WHERE purge_at <= ? LIMIT {PURGE_ROWS})"
-            ),
-            [now],
-        )?;
+    for (table, key) in PURGED {
+        let over = format!("SELECT {key} FROM {table} WHERE purge_at <= ? LIMIT {PURGE_ROWS}");
+        execute(conn, &format!("DELETE FROM {table} WHERE ({key}) IN ({over})"), [now])?;
     }
     Ok(())
 }

@@ -82,6 +82,19 @@ impl Answer {
     }
 }
 
+/// The fields of a hash with their values, as text.
+pub fn pairs(value: &Value) -> Result<Vec<(String, String)>, StoreError> {
+    let text = |value: &Value| {
+        let bytes = bytes(value).ok_or_else(|| StoreError::unreadable("a hash holds something else than text"))?;
+        String::from_utf8(bytes.to_vec()).map_err(StoreError::unreadable)
+    };
+    match value {
+        Value::Map(pairs) => pairs.iter().map(|(field, value)| Ok((text(field)?, text(value)?))).collect(),
+        Value::Array(all) => all.chunks_exact(2).map(|pair| Ok((text(&pair[0])?, text(&pair[1])?))).collect(),
+        _ => Err(StoreError::unreadable("a hash gave no list")),
+    }
+}
+
 /// The bytes of a string.
 pub fn bytes(value: &Value) -> Option<&[u8]> {
     match value {

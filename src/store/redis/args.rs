@@ -5,7 +5,7 @@ use super::pack::Map;
 use super::states::Numbered;
 use super::wire;
 use crate::model::{AskedBy, Cause, Channel, NumberLimits, Progress, RecordId, RecordKind};
-use crate::store::{Check, Lease, Memo, Moved, Next, Receive, Resend, Settle, Start};
+use crate::store::{Check, Lease, Memo, Moved, Next, Receive, Resend, Settle, Start, Then};
 
 fn limits(limits: &NumberLimits) -> Map {
     Map::default()
@@ -115,5 +115,7 @@ pub fn receive(op: &Receive, operation: [u8; 4]) -> Vec<u8> {
         .some("w", cause, |pack, cause| pack.bytes(cause.as_str().as_bytes()))
         .some("t", op.network.as_ref(), |pack, network| pack.bytes(wire::network(network).as_bytes()))
         .int("z", op.pause_ms)
+        .some("f", op.kept_reference(), |pack, reference| pack.bytes(reference.as_bytes()))
+        .with("x", |pack| pack.truth(op.then == Then::Another))
         .done()
 }

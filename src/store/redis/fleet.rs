@@ -1,5 +1,6 @@
 //! The gateways that share the store, and the pace that they share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,9 +9,9 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::Redis;
-use super::answer::Answer;
-use crate::model::LimitSpec;
-use crate::store::{Crew, Fleet, StoreError};
+use super::answer::{Answer, pairs};
+use crate::model::{LimitSpec, Ms};
+use crate::store::{Crew, Fleet, StoreError, Switch};
 
 /// A gateway that was not heard of for so long is dead to the others.
 const DEAD_MS: u64 = 4_500;
@@ -62,6 +63,36 @@ impl Fleet for Redis {
         }
         Ok(())
     }
+
+    async fn switch(&self, carrier: &str, switch: Option<Switch>) -> Result<(), StoreError> {
+        let call = self.scripts.switch.on([self.keys.switches()]).arg(carrier);
+        let call = match switch {
+            Some(Switch { until, strikes, cause }) => call.arg(format!("{until} {strikes} {}", cause.as_str())),
+            None => call,
+        };
+        self.call(&call).await.map(drop)
+    }
+
+    async fn switches(&self) -> Result<BTreeMap<String, Switch>, StoreError> {
+        let mut all = ::redis::cmd("HGETALL");
+        all.arg(self.keys.switches());
+        let all = pairs(&self.link.send(all).await?)?;
+        // What this version cannot read a newer one wrote, which alone can act on it.
+        Ok(all.into_iter().filter_map(|(carrier, open)| Some((carrier, read_switch(&open)?))).collect())
+    }
+
+    async fn only_one(&self, what: &str, ms: Ms) -> Result<bool, StoreError> {
+        let call = self.scripts.once.on([self.keys.once(what)]).arg(&self.me[2..]).arg(&self.operation()[..]);
+        Ok(self.call(&call.arg(ms.max(1))).await?.word().0 == "yes")
+    }
+}
+
+/// A breaker as it rests: `until strikes cause`.
+fn read_switch(text: &str) -> Option<Switch> {
+    let mut words = text.split(' ');
+    let (until, strikes) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let cause = serde_json::from_value(words.next()?.into()).ok()?;
+    Some(Switch { until, strikes, cause })
 }
 
 impl Redis {
@@ -71,9 +102,8 @@ impl Redis {
 
     /// Who may ask for a carrier's turns now, first come first served.
     fn asking(&self, carrier: &str, pace: LimitSpec) -> Arc<Semaphore> {
-        let mut asking = self.asking.lock().expect("no panic while held");
         let ahead = (u64::from(pace.count) * TURNS_AHEAD_MS / pace.per_ms).max(1) as usize;
-        asking.entry(carrier.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(ahead))).clone()
+        self.asking.get(carrier, pace, || Semaphore::new(ahead))
     }
 }
 

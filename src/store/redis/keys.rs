@@ -7,11 +7,18 @@
 //! | `{pNN}:n:HASH` | string: what a number has had, MessagePack | a day (or the longest limit's span) after the last send or pause | start, resend, check, cancel, receive |
 //! | `{pNN}:jobs` | sorted set: records by when each must be looked at | gone when empty | as for records, without begin |
 //! | `{pNN}:m:KEY` | string: a kept answer, MessagePack | as the request's key says, an hour | start, resend, check |
+//! | `{pNN}:a:HASH` | string: the log of a number's attempts, MessagePack | as the archive keeps its last entry | log |
+//! | `{pNN}:o:HASH` | hash: since when, by channel and tenant that a number refuses | until it is lifted | opt_out, opt_in |
+//! | `ref:{NAME}` | string: the attempt of a carrier's id | as the archive keeps it | index |
+//! | `ref:{NAME}:p` | string: reports under a name that is not known yet, MessagePack | as the caller parks the last one, or 10 seconds after they were taken | find, index |
+//! | `tally:{SLICE}` | hash: counters of ten minutes | 49 hours after these began | tally |
 //! | `w:{KEY}:SPAN` | hash: sends per slice of a wide limit | its span and a sixth after the first send of its last slice | take, give_back |
 //! | `w:{KEY}:g:OP` | string: that something was given back | 10 seconds | give_back |
 //! | `{pNN}:ack` | string: a write whose replicas are counted | a second | with `store.min_replicas_acked` |
 //! | `fleet` | sorted set: gateways by when each was heard of last | an entry: 4.5 seconds without a word | beat |
 //! | `pace:CARRIER` | string: when a carrier's next turn is | a second after that | turn |
+//! | `switches` | hash: until when a carrier's breaker is open, strikes, cause | a day after the last one ended | switch |
+//! | `once:WHAT` | string: whose turn it was | as long as nobody else's may be | once |
 //! | `fact:NAME` | string: wrapped keys, partition count | for ever; a handful | facts |
 //! | `ping` | string: the last look at the store's health | a minute | ping |
 //!
@@ -53,6 +60,32 @@ impl Keys {
 
     pub fn number(&self, partition: Partition, hash: NumberHash) -> String {
         self.of(partition, format_args!("n:{}", short(&hash.0)))
+    }
+
+    pub fn log(&self, partition: Partition, hash: NumberHash) -> String {
+        self.of(partition, format_args!("a:{}", short(&hash.0)))
+    }
+
+    pub fn opt_outs(&self, partition: Partition, hash: NumberHash) -> String {
+        self.of(partition, format_args!("o:{}", short(&hash.0)))
+    }
+
+    /// An attempt by its name, and what is parked under that, in one slot.
+    pub fn reference(&self, name: &Digest) -> [String; 2] {
+        let key = format!("{}ref:{{{}}}", self.prefix, short(name));
+        [key.clone(), key + ":p"]
+    }
+
+    pub fn tally(&self, slice: u64) -> String {
+        format!("{}tally:{{{slice}}}", self.prefix)
+    }
+
+    pub fn switches(&self) -> String {
+        format!("{}switches", self.prefix)
+    }
+
+    pub fn once(&self, what: &str) -> String {
+        format!("{}once:{what}", self.prefix)
     }
 
     pub fn jobs(&self, partition: Partition) -> String {

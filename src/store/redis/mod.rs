@@ -3,8 +3,8 @@
 //! a number is one script on declared keys of one slot, by the server's clock.
 //!
 //! ```text
-//! numbers, sweep, wide, fleet, facts ──► scripts ──► link ──► address ──► Redis
-//!                        └─ wire: records as the scripts keep them
+//! numbers, sweep, wide, fleet, facts, archive, consents ──► scripts ──► link ──► address ──► Redis
+//!             └─ wire: records and the log of attempts as the scripts keep them
 //! ```
 //!
 //! A call whose answer is lost is repeated with the same operation id, by which the
@@ -15,7 +15,10 @@
 mod acks;
 mod address;
 mod answer;
+mod archive;
 mod args;
+mod consents;
+mod examine;
 mod facts;
 mod fleet;
 mod keys;
@@ -28,7 +31,7 @@ mod sweep;
 mod wide;
 mod wire;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -37,11 +40,14 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::Semaphore;
 
+pub use self::examine::{Setup, examine};
+
 use self::answer::Answer;
 use self::keys::Keys;
 use self::link::Link;
 use self::scripts::{Call, Scripts};
 use self::sweep::Sweep;
+use super::fleet::Paces;
 use super::{Facts, Record, Store, StoreError};
 use crate::clock::Clock;
 use crate::model::{Partition, Secret};
@@ -71,8 +77,8 @@ pub struct Redis {
     facts: Mutex<BTreeMap<String, Vec<u8>>>,
     /// They are to be put back if they are missing.
     facts_are_due: AtomicBool,
-    /// Per carrier, who may ask for its turns.
-    asking: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// Per carrier and pace, who may ask for its turns.
+    asking: Paces<Semaphore>,
     /// Told by every answer that has the server's time.
     clock: Clock,
     /// This gateway among those that share the store: the version of its records, and
@@ -100,7 +106,7 @@ impl Redis {
             sweep: Sweep::new(0),
             facts: Mutex::default(),
             facts_are_due: AtomicBool::new(false),
-            asking: Mutex::default(),
+            asking: Paces::default(),
             clock: clock.clone(),
             me: member(Record::VERSION, crate::seal::random()),
         };
@@ -108,7 +114,14 @@ impl Redis {
         let partitions = partitions.try_into().map_err(|_| StoreError::unreadable("the partition count"))?;
         store.sweep = Sweep::new(u16::from_be_bytes(partitions));
         let store = Arc::new(store);
-        Ok(Store { numbers: store.clone(), limits: store.clone(), facts: store.clone(), fleet: store })
+        Ok(Store {
+            numbers: store.clone(),
+            limits: store.clone(),
+            facts: store.clone(),
+            fleet: store.clone(),
+            archive: store.clone(),
+            consents: store,
+        })
     }
 
     /// Calls a script, and learns the server's clock from its answer.

@@ -183,6 +183,7 @@ impl Numbers for Redis {
     async fn begin(&self, op: Begin) -> Result<Begun> {
         let call = self.scripts.begin.on([self.keys.record(op.id.record)]).arg(op.id.n);
         let call = call.arg(&op.token.0[..]).arg(&op.carrier).arg(wire::short(&op.reason)).arg(&self.operation()[..]);
+        let call = call.arg(op.sender.as_deref().unwrap_or_default());
         let answer = self.call(&call).await?;
         Ok(match answer.word().0 {
             "attempt" => Begun::Attempt(op.id.attempt(answer.int(2)?.try_into().map_err(StoreError::unreadable)?)),
@@ -214,7 +215,14 @@ impl Numbers for Redis {
         let call = self.scripts.receive.on(keys).arg(args::receive(&op, self.operation()));
         let answer = self.call(&call).await?;
         Ok(match answer.word().0 {
-            "moved" => Received::Moved(wire::unpack(id, answer.bytes(2))?),
+            "moved" => {
+                let record = wire::unpack(id, answer.bytes(2))?;
+                if op.then == Then::Another {
+                    // Its delivery may be due at once.
+                    self.note(&record);
+                }
+                Received::Moved(record)
+            }
             "same" => Received::Same,
             "unknown" => Received::Unknown,
             _ => return Err(answer.unexpected()),

@@ -125,7 +125,7 @@ pub async fn wakes_are_told(w: &World) -> Told {
     let attempt = w.begun(id.delivery(2), soon.token).await?;
     w.settled(attempt, soon.token, Moved::Submitted { reference: None, keep_lease: false }).await?;
     same("one fewer", wake().await?, Some(due))?;
-    let short = w.lives(100).await?;
+    let short = w.lives(MINUTE).await?;
     same("an expiry", wake().await?, Some(short.record.expires))?;
     expected!(w.cancel(short.record.id).await?, Canceled::Done(_));
     same("one fewer", wake().await?, Some(due))?;

@@ -124,8 +124,7 @@ pub async fn day_of_wrong_codes_ends(w: &World) -> Told {
 
 pub async fn pause_ends(w: &World) -> Told {
     let (record, attempt, _) = w.submitted(Channel::Voice, true).await?;
-    let receive =
-        Receive { id: attempt, progress: Progress::Failed(Cause::DeclinedByPerson), network: None, pause_ms: 400 };
+    let receive = Receive { pause_ms: 400, ..w.receipt(attempt, Progress::Failed(Cause::DeclinedByPerson)) };
     expected!(w.store.numbers.receive(receive).await?, Received::Moved(_));
     let view = w.get(record.id).await?;
     let until = view.record.deliveries[0].changed + 400;

@@ -2,9 +2,13 @@
 //! own. Promises that hold until something happens use long times, so that a
 //! slow store is not taken for a wrong one; what has to pass takes 50 to 500 ms.
 
+mod another;
+mod archive;
 mod checks;
+mod consents;
 mod ends;
 mod facts;
+mod fleet;
 mod joins;
 mod leases;
 mod limits;
@@ -53,10 +57,17 @@ const STORIES: &[(&str, Story)] = stories! {
     receipts: only_forward repeats_are_the_same a_final_state_stays late_ones_for_earlier_attempts
         unknown_attempts overtaking_delivered overtaking_failure overtaking_ring declined_pauses_starts
         declined_twice_pauses_once network_is_noted;
+    another: is_due_at_once nobody_is_left repeats_change_nothing a_worker_judges a_live_call_ends the_ended_get_none
+        what_is_due_ends_with_its_record only_the_last_attempt_counts references_are_told senders_are_kept;
     ends: cancel_hangs_up cancel_twice cancel_leaves_what_is_with_a_carrier expired_are_swept
         swept_once_due_or_not wakes_are_told;
     wide: all_or_none give_back_is_exact until_is_exact_enough never_above_the_count
         spans_and_keys_count_apart racing_takes_stay_within;
+    archive: newest_first each_kind_replaces_its_own kept_no_longer what_is_too_long_is_left_out
+        racing_entries_all_stay names_lead_to_attempts early_reports_are_parked a_name_may_be_used_again
+        no_early_report_is_lost counters_add_up racing_counts_add_up;
+    consents: by_number_tenant_and_channel the_first_time_stands lifted_as_told racing_ones_all_stand;
+    fleet: breakers_are_seen one_of_all a_lowered_pace_holds;
     facts: written_once replaced racing_facts answers_a_ping;
 };
 

@@ -112,7 +112,7 @@ pub async fn unknown_attempts(w: &World) -> Told {
         unmade.delivery(1).attempt(1),
     ] {
         let network = Some(Network::Known("440-10".into()));
-        let receive = Receive { id: unknown, progress: Progress::Delivered, network, pause_ms: MINUTE };
+        let receive = Receive { network, ..w.receipt(unknown, Progress::Delivered) };
         same("unknown", w.store.numbers.receive(receive).await?, Received::Unknown)?;
     }
     same("nothing moved", w.get(record.id).await?.record, record)
@@ -206,7 +206,7 @@ pub async fn declined_twice_pauses_once(w: &World) -> Told {
 pub async fn network_is_noted(w: &World) -> Told {
     let (record, id, _) = w.submitted(Channel::Sms, false).await?;
     let told = Network::Known("440-10".into());
-    let receive = |progress| Receive { id, progress, network: Some(told.clone()), pause_ms: MINUTE };
+    let receive = |progress| Receive { network: Some(told.clone()), ..w.receipt(id, progress) };
     let moved = w.store.numbers.receive(receive(Progress::Delivered)).await?;
     let moved = expected!(moved, Received::Moved(record) => record);
     same("network", &moved.to.network, &told)?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::jobs::carrier_has;
 use super::{Kept, Model, What, erase, is_over, status};
 use crate::model::{AskedBy, Channel, DeliveryState, Ms, RecordId, RecordKind, Status};
 use crate::store::conformance::operation::{Answer, Recalled};
@@ -117,7 +118,7 @@ impl Model {
         record.status = to;
         erase(record);
         for delivery in &mut record.deliveries {
-            let stops = delivery.state == DeliveryState::Queued || delivery.channel == Channel::Voice;
+            let stops = !carrier_has(delivery) || delivery.channel == Channel::Voice;
             if stops && !is_over(delivery.state) {
                 (delivery.state, delivery.cause, delivery.changed) = (DeliveryState::Canceled, None, now);
                 (delivery.lease, delivery.due) = (None, None);

@@ -8,12 +8,18 @@ use crate::store::conformance::operation::Answer;
 use crate::store::record::HeldUntil;
 use crate::store::{
     Attempt, Begin, Begun, Claim, Claimed, Delivery, Lease, Moved, Next, Progress, Receive, Received, Record, Release,
-    Renew, Renewed, Settle,
+    Renew, Renewed, Settle, Then,
 };
 
 /// A lease that begins now.
 pub fn hold(lease: Lease, now: Ms) -> HeldUntil {
     HeldUntil { token: lease.token, until: now + lease.ms }
+}
+
+/// A carrier took the last attempt and may still report about it.
+pub fn carrier_has(delivery: &Delivery) -> bool {
+    delivery.state != DeliveryState::Queued
+        && matches!(delivery.attempts.last(), Some(Attempt { state: AttemptState::Submitted, .. }))
 }
 
 /// How far a state is; nothing comes after 4.
@@ -77,7 +83,7 @@ impl Model {
             if expires {
                 record.status = Status::Expired;
                 erase(record);
-                for delivery in record.deliveries.iter_mut().filter(|d| d.state == DeliveryState::Queued) {
+                for delivery in record.deliveries.iter_mut().filter(|d| !carrier_has(d)) {
                     progress(delivery, DeliveryState::Failed, Some(Cause::ExpiredUnsent), now);
                 }
             }
@@ -125,8 +131,13 @@ impl Model {
             started: now,
             changed: now,
             reference: None,
+            sender: op.sender.clone(),
         });
-        Answer::Begun(Begun::Attempt(op.id.attempt(delivery.attempts.len() as u16)))
+        let begun = Begun::Attempt(op.id.attempt(delivery.attempts.len() as u16));
+        if op.sender.is_some() {
+            self.record_mut(op.id.record).expect("seen above").v = 2;
+        }
+        Answer::Begun(begun)
     }
 
     pub fn settle(&mut self, op: &Settle, now: Ms) -> Answer {
@@ -140,7 +151,7 @@ impl Model {
             Moved::Submitted { reference, keep_lease } => {
                 let mut failed = None;
                 if let Some(attempt) = attempt {
-                    attempt.reference = reference.clone();
+                    attempt.reference = reference.clone().or(attempt.reference.take());
                     learn(attempt, AttemptState::Submitted, None, now);
                     // A receipt came first, and it is the carrier's last word.
                     failed = attempt.cause.filter(|_| attempt.state == AttemptState::Failed);
@@ -176,6 +187,7 @@ impl Model {
             return Received::Unknown.into();
         }
         let before = self.record(id.record).cloned();
+        let is_open = before.as_ref().is_some_and(|record| status(record, now) == Status::Pending);
         let delivery = self.delivery_mut(id).expect("seen above");
         let (attempt_state, state, cause) = match op.progress {
             Progress::Ringing => (AttemptState::Submitted, DeliveryState::Ringing, None),
@@ -183,16 +195,28 @@ impl Model {
             Progress::Delivered => (AttemptState::Delivered, DeliveryState::Delivered, None),
             Progress::Failed(cause) => (AttemptState::Failed, DeliveryState::Failed, Some(cause)),
         };
-        if let Some(attempt) = nth(&mut delivery.attempts, op.id.m) {
-            learn(attempt, attempt_state, cause, now);
+        let attempt = nth(&mut delivery.attempts, op.id.m).expect("counted above");
+        let before_it = attempt.state;
+        learn(attempt, attempt_state, cause, now);
+        if let (None, Some(reference)) = (&attempt.reference, &op.reference) {
+            attempt.reference = Some(reference.clone());
         }
-        let concerns_it = usize::from(op.id.m) == last || state == DeliveryState::Delivered;
-        let workers_to_judge = state == DeliveryState::Failed
-            && delivery.channel == Channel::Sms
-            && delivery.state == DeliveryState::Queued
-            && delivery.lease.is_some();
-        if concerns_it && !workers_to_judge {
-            progress(delivery, state, cause, now);
+        let is_last = usize::from(op.id.m) == last;
+        match op.progress {
+            Progress::Delivered => progress(delivery, state, cause, now),
+            Progress::Ringing | Progress::Answered if is_last => progress(delivery, state, cause, now),
+            Progress::Failed(_) if is_last && certainty(before_it) < 3 => {
+                // Nobody works on it: what is left to do depends on who reports.
+                if delivery.lease.is_none() && op.then == Then::Another && is_open && !is_over(delivery.state) {
+                    (delivery.due, delivery.retries) = (Some(now), delivery.retries + 1);
+                } else if delivery.lease.is_none()
+                    || delivery.channel == Channel::Voice
+                    || (delivery.state != DeliveryState::Queued && before_it == AttemptState::Submitted)
+                {
+                    progress(delivery, state, cause, now);
+                }
+            }
+            Progress::Ringing | Progress::Answered | Progress::Failed(_) => {}
         }
         let record = self.record_mut(id.record).expect("seen above");
         if let Some(network) = &op.network {

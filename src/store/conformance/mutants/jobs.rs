@@ -1,13 +1,11 @@
-//! Mutants of leases, intents, outcomes and receipts.
+//! Mutants of leases, intents and outcomes.
 
 use super::right;
-use crate::model::{AttemptState, Cause, DeliveryState, Digest, Ms, Progress, Status};
+use crate::model::{AttemptState, Digest, Ms, Status};
 use crate::store::embedded::rules::Slot;
-use crate::store::{
-    Begin, Begun, Delivery, Lease, Moved, Next, Receive, Received, Release, Renew, Renewed, Settle, Settled,
-};
+use crate::store::{Begin, Begun, Delivery, Lease, Moved, Next, Record, Release, Renew, Renewed, Settle, Settled};
 
-fn delivery(slot: &mut Slot, n: u16) -> Option<&mut Delivery> {
+pub fn delivery(slot: &mut Slot, n: u16) -> Option<&mut Delivery> {
     slot.record.as_mut()?.delivery_mut(n)
 }
 
@@ -17,16 +15,9 @@ fn standing(slot: &mut Slot, n: u16, token: Digest) -> Digest {
 }
 
 /// The answer with the record as it is by now.
-fn settled(slot: &Slot, answer: Settled) -> Settled {
+pub fn settled(slot: &Slot, answer: Settled) -> Settled {
     match (answer, &slot.record) {
         (Settled::Done(_), Some(record)) => Settled::Done(record.clone()),
-        (answer, _) => answer,
-    }
-}
-
-fn moved(slot: &Slot, answer: Received) -> Received {
-    match (answer, &slot.record) {
-        (Received::Moved(_), Some(record)) => Received::Moved(record.clone()),
         (answer, _) => answer,
     }
 }
@@ -92,6 +83,16 @@ pub fn intents_stay_open(slot: &mut Slot, op: &Begin, now: Ms) -> Begun {
     answer
 }
 
+pub fn senders_are_dropped(slot: &mut Slot, op: &Begin, now: Ms) -> Begun {
+    (right().begin)(slot, &Begin { sender: None, ..op.clone() }, now)
+}
+
+pub fn senders_keep_the_old_layout(slot: &mut Slot, op: &Begin, now: Ms) -> Begun {
+    let answer = (right().begin)(slot, op, now);
+    slot.record.iter_mut().for_each(|record| record.v = Record::PLAIN);
+    answer
+}
+
 pub fn settled_by_anybody(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
     let token = standing(slot, op.id.delivery.n, op.token);
     (right().settle)(slot, &Settle { token, ..op.clone() }, now)
@@ -135,55 +136,6 @@ pub fn another_gives_the_lease_away(slot: &mut Slot, op: &Settle, now: Ms) -> Se
         delivery(slot, op.id.delivery.n).into_iter().for_each(|delivery| delivery.lease = None);
     }
     settled(slot, answer)
-}
-
-pub fn receipts_move_backward(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
-    let answer = (right().receive)(slot, op, now);
-    let late = delivery(slot, op.id.delivery.n).filter(|delivery| delivery.state == DeliveryState::Answered);
-    if let (Progress::Ringing, Received::Same, Some(delivery)) = (op.progress, &answer, late) {
-        delivery.state = DeliveryState::Ringing;
-    }
-    answer
-}
-
-pub fn repeats_are_news(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
-    match ((right().receive)(slot, op, now), &slot.record) {
-        (Received::Same, Some(record)) => Received::Moved(record.clone()),
-        (answer, _) => answer,
-    }
-}
-
-pub fn earlier_attempts_fail_it(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
-    let answer = (right().receive)(slot, op, now);
-    if let (Progress::Failed(cause), Received::Moved(_)) = (op.progress, &answer)
-        && let Some(delivery) = delivery(slot, op.id.delivery.n)
-        && delivery.state == DeliveryState::Submitted
-    {
-        delivery.advance(DeliveryState::Failed, Some(cause), now);
-    }
-    moved(slot, answer)
-}
-
-pub fn strays_hit_the_last(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
-    let last = delivery(slot, op.id.delivery.n).map_or(0, |delivery| delivery.attempts.len()) as u16;
-    let id = if op.id.m > last { op.id.delivery.attempt(last) } else { op.id };
-    (right().receive)(slot, &Receive { id, ..op.clone() }, now)
-}
-
-pub fn declining_pauses_nothing(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
-    (right().receive)(slot, &Receive { pause_ms: 0, ..op.clone() }, now)
-}
-
-pub fn declining_again_pauses_longer(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
-    let answer = (right().receive)(slot, op, now);
-    if let (Progress::Failed(Cause::DeclinedByPerson), Received::Same) = (op.progress, &answer) {
-        slot.usage.paused_until = slot.usage.paused_until.max(now + op.pause_ms);
-    }
-    answer
-}
-
-pub fn networks_are_ignored(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
-    (right().receive)(slot, &Receive { network: None, ..op.clone() }, now)
 }
 
 pub fn released_by_anybody(slot: &mut Slot, op: &Release, now: Ms) {

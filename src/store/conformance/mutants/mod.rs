@@ -4,6 +4,7 @@
 mod codes;
 mod jobs;
 mod limits;
+mod receipts;
 
 use crate::store::View;
 use crate::store::embedded::rules::{Rules, Slot};
@@ -66,12 +67,18 @@ pub fn mutants() -> Vec<(&'static str, Rules)> {
             begin = begun_by_anybody;
             begin = begun_after_expiry;
             begin = intents_stay_open;
+            begin = senders_are_dropped;
+            begin = senders_keep_the_old_layout;
             settle = settled_by_anybody;
             settle = later_than_expiry;
             settle = retries_are_not_counted;
             settle = submitted_stays_due;
             settle = the_receipt_is_overwritten;
             settle = another_gives_the_lease_away;
+            release = released_by_anybody;
+            release = released_is_kept;
+        }
+        receipts {
             receive = receipts_move_backward;
             receive = repeats_are_news;
             receive = earlier_attempts_fail_it;
@@ -79,8 +86,16 @@ pub fn mutants() -> Vec<(&'static str, Rules)> {
             receive = declining_pauses_nothing;
             receive = declining_again_pauses_longer;
             receive = networks_are_ignored;
-            release = released_by_anybody;
-            release = released_is_kept;
+            receive = another_is_never_tried;
+            receive = another_is_tried_after_the_end;
+            receive = another_takes_a_live_call;
+            receive = another_is_no_retry;
+            receive = another_waits_a_while;
+            receive = a_repeat_fails_what_goes_on;
+            receive = references_are_ignored;
+            receive = references_are_replaced;
+            settle = the_told_reference_is_forgotten;
+            expire = what_goes_on_outlives_its_record;
         }
     };
     all.push(("give_back: nothing is given back", Rules { give_back: false, ..Rules::default() }));

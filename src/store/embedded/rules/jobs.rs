@@ -32,7 +32,8 @@ pub fn expire(slot: &mut Slot, (): &(), now: Ms) {
     record.status = Status::Expired;
     record.erase_secrets();
     for delivery in &mut record.deliveries {
-        if delivery.state == DeliveryState::Queued {
+        // Also one that a carrier gave back, if nobody was found to take it since.
+        if !delivery.is_with_carrier() {
             delivery.advance(DeliveryState::Failed, Some(Cause::ExpiredUnsent), now);
         }
     }
@@ -79,8 +80,15 @@ pub fn begin(slot: &mut Slot, op: &Begin, now: Ms) -> Begun {
         started: now,
         changed: now,
         reference: None,
+        sender: op.sender.clone(),
     });
-    Begun::Attempt(op.id.attempt(delivery.attempts.len() as u16))
+    let attempt = op.id.attempt(delivery.attempts.len() as u16);
+    if op.sender.is_some()
+        && let Some(record) = &mut slot.record
+    {
+        record.v = record.v.max(Record::WITH_SENDERS);
+    }
+    Begun::Attempt(attempt)
 }
 
 pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
@@ -97,8 +105,9 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
     let mut overtaken = None;
     // A receipt may have overtaken the answer to its own submit: then that stands.
     if let Some(attempt) = attempt {
-        if let Moved::Submitted { reference, .. } = &op.moved {
-            attempt.reference = reference.clone();
+        // One that a receipt told first stands where the answer names none.
+        if let Moved::Submitted { reference: Some(reference), .. } = &op.moved {
+            attempt.reference = Some(reference.clone());
         }
         if !attempt.state.is_final() && state > attempt.state {
             (attempt.state, attempt.cause, attempt.changed) = (state, cause, now);
@@ -151,7 +160,7 @@ pub fn abandoned(delivery: &mut Delivery, now: Ms) -> bool {
     if delivery.state.is_final() || delivery.lease.take().is_none() {
         return false;
     }
-    let awaits_receipt = delivery.channel == Channel::Sms && delivery.state == DeliveryState::Submitted;
+    let awaits_receipt = delivery.channel == Channel::Sms && delivery.is_with_carrier();
     delivery.due = (!awaits_receipt).then_some(now);
     true
 }

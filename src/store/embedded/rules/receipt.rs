@@ -2,11 +2,11 @@
 
 use super::Slot;
 use crate::model::{AttemptState, Cause, Channel, DeliveryState, Ms, Progress};
-use crate::store::ops::{Receive, Received};
+use crate::store::ops::{Receive, Received, Then};
 
 pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
     let Some(record) = slot.record.as_mut() else { return Received::Unknown };
-    let before = record.clone();
+    let (before, open) = (record.clone(), record.is_open(now));
     let Some(delivery) = record.delivery_mut(op.id.delivery.n) else { return Received::Unknown };
     let is_last = usize::from(op.id.m) == delivery.attempts.len();
     let Some(attempt) = usize::from(op.id.m).checked_sub(1).and_then(|i| delivery.attempts.get_mut(i)) else {
@@ -18,19 +18,31 @@ pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
         Progress::Delivered => (AttemptState::Delivered, DeliveryState::Delivered, None),
         Progress::Failed(cause) => (AttemptState::Failed, DeliveryState::Failed, Some(cause)),
     };
-    if !attempt.state.is_final() && attempt_state > attempt.state {
+    let was = attempt.state;
+    if !was.is_final() && attempt_state > was {
         (attempt.state, attempt.cause, attempt.changed) = (attempt_state, cause, now);
     }
-    // What an earlier attempt failed at says nothing about the one that runs now,
-    // but a message that arrived has arrived, whoever brought it.
-    if is_last || delivery_state == DeliveryState::Delivered {
-        // While a worker holds a queued SMS, a failure is the worker's to judge:
-        // it may be on its way to the next carrier.
+    if attempt.reference.is_none() {
+        attempt.reference = op.kept_reference().map(str::to_owned);
+    }
+    if delivery_state == DeliveryState::Delivered {
+        // A message that arrived has arrived, whichever attempt brought it.
+        delivery.advance(delivery_state, cause, now);
+    } else if is_last && delivery_state != DeliveryState::Failed {
+        delivery.advance(delivery_state, cause, now);
+    } else if is_last && !was.is_final() {
+        // What an earlier attempt failed at says nothing about the one that runs now, and
+        // one whose end is known has nothing to add: whoever noted it chose what follows.
+        // While a worker holds an SMS that no carrier has, a failure is the worker's to
+        // judge: it may be on its way to the next carrier.
         let in_hands = delivery.channel == Channel::Sms
-            && delivery.state == DeliveryState::Queued
             && delivery.lease.is_some()
-            && delivery_state == DeliveryState::Failed;
-        if !in_hands {
+            && (delivery.state == DeliveryState::Queued || was != AttemptState::Submitted);
+        let goes_on = op.then == Then::Another && open && delivery.lease.is_none() && !delivery.state.is_final();
+        if goes_on {
+            delivery.due = Some(now);
+            delivery.retries += 1;
+        } else if !in_hands {
             delivery.advance(delivery_state, cause, now);
         }
     }

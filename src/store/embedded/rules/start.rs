@@ -87,7 +87,7 @@ pub fn end(record: &mut Record, status: Status, now: Ms) {
     record.erase_secrets();
     for delivery in &mut record.deliveries {
         // An SMS that a carrier has cannot be called back; its receipt may come.
-        if delivery.channel == Channel::Voice || delivery.state == DeliveryState::Queued {
+        if delivery.channel == Channel::Voice || !delivery.is_with_carrier() {
             delivery.advance(DeliveryState::Canceled, None, now);
         }
     }

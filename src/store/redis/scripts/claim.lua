@@ -27,7 +27,8 @@ local function take(record)
     record.s = EXPIRED
     erase(record)
     for _, delivery in ipairs(record.d) do
-      if delivery.s == QUEUED then advance(delivery, FAILED, 'expired_unsent', now) end
+      -- Also one that a carrier gave back, if nobody was found to take it since.
+      if not is_with_carrier(delivery) then advance(delivery, FAILED, 'expired_unsent', now) end
     end
   end
   return taken

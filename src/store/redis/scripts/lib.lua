@@ -2,7 +2,9 @@
 -- names, listed in wire/mod.rs. Times are milliseconds of this server's clock, the only
 -- clock that counts. No script touches a key that is not in KEYS.
 
-local VERSION = 1
+-- The newest layout that is read. What is written has the oldest one that can hold it: a
+-- record with senders the second, everything else the first.
+local VERSION, PLAIN, WITH_SENDERS = 2, 1, 2
 local DAY = 86400000
 
 local function now_ms()
@@ -20,11 +22,11 @@ local function load(key)
   return value
 end
 
--- A record rests as lists of values in these orders, nil where there is none; names
--- would be a fifth of its memory. Its times rest beside its creation.
+-- A record rests as lists of values in these orders, nil where there is none and shorter
+-- where there is none at the end; names would be a fifth of its memory. Its times rest beside its creation.
 local RECORD = { 'v', 'n', 's', 'a', 'e', 'k', 'c', 'o', 'w', 'm', 't', 'b', 'g', 'd' }
 local DELIVERY = { 'c', 'a', 's', 'w', 'b', 'h', 'q', 'r', 't', 'u', 'z', 'x' }
-local ATTEMPT = { 'c', 's', 'w', 'r', 'b', 'h', 'f' }
+local ATTEMPT = { 'c', 's', 'w', 'r', 'b', 'h', 'f', 'y' }
 local TIMES = { e = true, b = true, h = true, q = true, u = true }
 local INNER = { d = DELIVERY, x = ATTEMPT }
 
@@ -33,7 +35,7 @@ local function pack_list(value, names, since)
   for i, name in ipairs(names) do
     local own = value[name]
     if own == nil then
-      list[i] = cjson.null
+      if i < #names then list[i] = cjson.null end
     elseif INNER[name] then
       list[i] = {}
       for j, one in ipairs(own) do list[i][j] = pack_list(one, INNER[name], since) end
@@ -100,13 +102,19 @@ local function erase(record)
   record.k, record.c, record.o = nil, nil, nil
 end
 
+-- Whether a carrier took the last attempt and has not said what became of it.
+local function is_with_carrier(delivery)
+  local last = delivery.x[#delivery.x]
+  return delivery.s > QUEUED and last and last.s == 2
+end
+
 -- Ends a record: secrets go, and what is not yet with a carrier is not sent. An SMS
 -- that a carrier has cannot be called back; its receipt may come.
 local function finish(record, status, now)
   record.s = status
   erase(record)
   for _, delivery in ipairs(record.d) do
-    if delivery.c == VOICE or delivery.s == QUEUED then
+    if delivery.c == VOICE or not is_with_carrier(delivery) then
       advance(delivery, CANCELED, nil, now)
     end
   end
@@ -173,7 +181,7 @@ local function keep(key, fingerprint, keep_ms, answer)
     erase(record)
     kept[4] = pack_record(record)
   end
-  redis.call('SET', key, cmsgpack.pack({ v = VERSION, f = fingerprint, a = kept }), 'PX', keep_ms)
+  redis.call('SET', key, cmsgpack.pack({ v = PLAIN, f = fingerprint, a = kept }), 'PX', keep_ms)
 end
 
 -- The times of a number rest beside its first one, `b`.
@@ -206,7 +214,7 @@ local function load_number(key, tenant, now)
   if number then
     shift(number, number.b)
   else
-    number = { v = VERSION, b = now, a = {}, t = {} }
+    number = { v = PLAIN, b = now, a = {}, t = {} }
   end
   local own = number.t[tenant] or {}
   own.s, own.f, own.p, own.o = own.s or {}, own.f or {}, own.p or 0, own.o or {}

@@ -3,7 +3,8 @@
 -- KEYS  1 record, 2 the partition's schedule, 3 number if the report may pause it
 -- ARGV  1 MessagePack: i id, n delivery, m attempt, o id of this operation, p ringing|
 --       answered|delivered|failed, w cause, t network or nil, z how long the number is
---       paused after "I did not ask for this"
+--       paused after "I did not ask for this", f the carrier's reference or nil, x whether
+--       another carrier may take a failed delivery
 -- Gives {moved, now, record} or {same} or {unknown}
 local a = cmsgpack.unpack(ARGV[1])
 local now = now_ms()
@@ -14,17 +15,29 @@ if not attempt then return { 'unknown' } end
 if delivery.z == a.o then return { 'moved', now, pack_record(record) } end
 local attempt_state = ({ ringing = 2, answered = 2, delivered = 3, failed = 4 })[a.p]
 local state = ({ ringing = RINGING, answered = ANSWERED, delivered = DELIVERED, failed = FAILED })[a.p]
-local moved = false
+local moved, was = false, attempt.s
 if attempt.s < 3 and attempt_state > attempt.s then
   attempt.s, attempt.w, attempt.h = attempt_state, a.w, now
   moved = true
 end
--- What an earlier attempt failed at says nothing about the one that runs now, but a
--- message that arrived has arrived, whoever brought it.
-if a.m == #delivery.x or state == DELIVERED then
-  -- While a worker holds a queued SMS, a failure is the worker's to judge.
-  local in_hands = delivery.c == SMS and delivery.s == QUEUED and delivery.u and state == FAILED
-  if not in_hands and advance(delivery, state, a.w, now) then moved = true end
+if a.f and not attempt.f then
+  attempt.f = a.f
+  moved = true
+end
+local is_last, TAKEN = a.m == #delivery.x, 2
+if state == DELIVERED or is_last and state ~= FAILED then
+  -- A message that arrived has arrived, whichever attempt brought it.
+  if advance(delivery, state, a.w, now) then moved = true end
+elseif is_last and was < 3 then
+  -- What an earlier attempt failed at says nothing about the one that runs now, and one
+  -- whose end is known has nothing to add: whoever noted it chose what follows. While a
+  -- worker holds an SMS that no carrier has, a failure is the worker's to judge.
+  local in_hands = delivery.c == SMS and delivery.u and (delivery.s == QUEUED or was ~= TAKEN)
+  if a.x and status_at(record, now) == PENDING and not delivery.u and delivery.s < DELIVERED then
+    delivery.q, delivery.r = now, (delivery.r or 0) + 1
+  elseif not in_hands then
+    advance(delivery, FAILED, a.w, now)
+  end
 end
 if a.t and record.t ~= a.t then
   record.t = a.t

@@ -16,7 +16,8 @@ if not delivery then return { 'lost' } end
 local state = ({ submitted = TAKEN, failed = FELL, unknown = UNKNOWN })[a.k]
 local attempt, overtaken = delivery.x[a.m], nil
 if attempt then
-  if a.k == 'submitted' then attempt.f = a.f end
+  -- One that a receipt told first stands where the answer names none.
+  if a.k == 'submitted' and a.f then attempt.f = a.f end
   if attempt.s <= TAKEN and state > attempt.s then
     attempt.s, attempt.w, attempt.h = state, a.w, now
   elseif attempt.s == FELL then

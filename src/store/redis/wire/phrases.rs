@@ -2,8 +2,15 @@
 
 /// Phrases of the reasons that routing gives, by the byte that stands for each. Bytes are
 /// for ever: a new phrase gets a new one.
-const PHRASES: [&str; 6] =
-    ["drawn by weight", ", weight ", ", of ", "not tried yet", "tried on the other channel only", "all were tried"];
+const PHRASES: [&str; 7] = [
+    "drawn by weight",
+    ", weight ",
+    ", of ",
+    "not tried yet",
+    "tried on the other channel only",
+    "all were tried",
+    "on trial after failures",
+];
 
 /// A reason with its known phrases as one byte each: it stands in every attempt.
 pub fn short(reason: &str) -> String {

@@ -64,7 +64,7 @@ struct DeliveryWire(
 );
 
 #[derive(Deserialize)]
-struct AttemptWire(String, u64, Option<Cause>, String, After, After, Option<String>);
+struct AttemptWire(String, u64, Option<Cause>, String, After, After, Option<String>, #[serde(default)] Option<String>);
 
 fn digest(bytes: &ByteBuf) -> Result<Digest, StoreError> {
     bytes.as_slice().try_into().map(Digest).map_err(StoreError::unreadable)
@@ -76,6 +76,15 @@ pub fn network(network: &Network) -> String {
         Network::Known(name) => format!("k{name}"),
         Network::Guessed(name) => format!("g{name}"),
         Network::Unknown => String::new(),
+    }
+}
+
+/// A network as [`network`] writes it.
+pub fn read_network(text: &str) -> Network {
+    match text.split_at_checked(1) {
+        Some(("k", name)) => Network::Known(name.to_owned()),
+        Some((_, name)) => Network::Guessed(name.to_owned()),
+        None => Network::Unknown,
     }
 }
 
@@ -130,14 +139,19 @@ fn pack_delivery(pack: Pack, delivery: &Delivery, since: Ms) -> Pack {
 }
 
 fn pack_attempt(pack: Pack, attempt: &Attempt, since: Ms) -> Pack {
-    pack.begin(7)
+    let pack = pack
+        .begin(if attempt.sender.is_some() { 8 } else { 7 })
         .bytes(attempt.carrier.as_bytes())
         .int(attempt.state.number().into())
         .some(attempt.cause, |pack, cause| pack.bytes(cause.as_str().as_bytes()))
         .bytes(short(&attempt.reason).as_bytes())
         .int(attempt.started.saturating_sub(since))
         .int(attempt.changed.saturating_sub(since))
-        .some(attempt.reference.as_ref(), |pack, reference| pack.bytes(reference.as_bytes()))
+        .some(attempt.reference.as_ref(), |pack, reference| pack.bytes(reference.as_bytes()));
+    match &attempt.sender {
+        Some(sender) => pack.bytes(sender.as_bytes()),
+        None => pack,
+    }
 }
 
 /// A record that a script gave back.
@@ -152,11 +166,6 @@ pub fn unpack(id: RecordId, bytes: &[u8]) -> Result<Record, StoreError> {
     let RecordWire(v, tenant, status, created, life, secret, code, old, wrong, max_wrong, network, blob, _, deliveries) =
         decode(bytes)?;
     let blob: Blob = decode(&blob)?;
-    let network = match network.split_at_checked(1) {
-        Some(("k", name)) => Network::Known(name.to_owned()),
-        Some((_, name)) => Network::Guessed(name.to_owned()),
-        None => Network::Unknown,
-    };
     Ok(Record {
         v,
         id,
@@ -168,7 +177,7 @@ pub fn unpack(id: RecordId, bytes: &[u8]) -> Result<Record, StoreError> {
             masked: blob.masked,
             country: blob.country,
             kind: NumberKind::from_number(blob.kind)?,
-            network,
+            network: read_network(&network),
         },
         status: Status::from_number(status)?,
         created,
@@ -192,10 +201,10 @@ fn delivery(wire: DeliveryWire, since: Ms) -> Result<Delivery, StoreError> {
         (Some(token), Some(until)) => Some(HeldUntil { token: digest(token)?, until: at(until) }),
         _ => None,
     };
-    let attempt = |AttemptWire(carrier, state, cause, reason, started, changed, reference)| {
+    let attempt = |AttemptWire(carrier, state, cause, reason, started, changed, reference, sender)| {
         let state = AttemptState::from_number(state)?;
         let reason = long(&reason);
-        Ok(Attempt { carrier, state, cause, reason, started: at(started), changed: at(changed), reference })
+        Ok(Attempt { carrier, state, cause, reason, started: at(started), changed: at(changed), reference, sender })
     };
     Ok(Delivery {
         channel: Channel::from_number(channel)?,
@@ -244,7 +253,10 @@ mod tests {
             started: 1_600,
             changed: 1_700,
             reference: Some("é".into()),
+            sender: None,
         });
+        let with_sender = Attempt { sender: Some("ACME".into()), ..delivery.attempts[0].clone() };
+        delivery.attempts.push(with_sender);
         record.deliveries = vec![delivery];
         record
     }

@@ -7,7 +7,7 @@ use crate::store::conformance::model::Model;
 use crate::store::conformance::operation::{Keeps, Operation};
 use crate::store::{
     Begin, Cancel, Check, Claim, Delivery, Lease, Memo, Moved, NewCode, Next, Progress, Receive, Record, Release,
-    Renew, Resend, Settle,
+    Renew, Resend, Settle, Then,
 };
 
 impl Draw {
@@ -98,7 +98,8 @@ impl Draw {
         };
         let Some((id, _, token)) = self.held(state, wish) else { return self.more(state) };
         let carrier = self.random.pick(&["acme", "birch", "cedar"]).expect("three").to_string();
-        Operation::Begin(Begin { id, token, carrier, reason: "drawn".into() })
+        let sender = self.random.chance(40).then(|| "ACME".to_owned());
+        Operation::Begin(Begin { id, token, carrier, reason: "drawn".into(), sender })
     }
 
     pub fn settle(&mut self, state: &Model) -> Operation {
@@ -143,7 +144,9 @@ impl Draw {
         let network = self.random.pick(&["440-10", "440-20"]).map(|name| Network::Known(name.to_string()));
         let network = network.filter(|_| self.random.chance(15));
         let pause_ms = self.random.between(50, 300);
-        Operation::Receive(Receive { id: id.attempt(m as u16), progress, network, pause_ms })
+        let reference = self.random.chance(25).then(|| format!("{:x}", self.random.number()));
+        let then = if self.random.chance(50) { Then::Another } else { Then::Fail };
+        Operation::Receive(Receive { id: id.attempt(m as u16), progress, network, pause_ms, reference, then })
     }
 
     pub fn release(&mut self, state: &Model) -> Operation {

@@ -1,0 +1,228 @@
+//! Receipts after which another carrier tries, and what they tell besides: the carrier's
+//! own id. And the sender that the person sees.
+
+use super::super::failure::{Told, expected, holds, same};
+use super::super::world::World;
+use crate::model::{AttemptId, AttemptState, Cause, Channel, DeliveryState, Digest, HOUR, MINUTE};
+use crate::store::{
+    Begin, Begun, Delivery, Moved, Next, Progress, REFERENCE_BYTES, Receive, Received, Record, Settled, Then,
+};
+
+const FILTERED: Progress = Progress::Failed(Cause::CarrierFiltered);
+
+fn another(w: &World, id: AttemptId) -> Receive {
+    Receive { then: Then::Another, ..w.receipt(id, FILTERED) }
+}
+
+async fn receive(w: &World, op: Receive) -> Told<Received> {
+    Ok(w.store.numbers.receive(op).await?)
+}
+
+/// A record whose SMS its carrier gave back, so that another one may have it.
+async fn given_back(w: &World) -> Told<(Record, AttemptId)> {
+    let (_, id, _) = w.submitted(Channel::Sms, false).await?;
+    let record = expected!(receive(w, another(w, id)).await?, Received::Moved(record) => record);
+    Ok((record, id))
+}
+
+/// The same, taken by a worker that has written its intent.
+async fn tried_again(w: &World) -> Told<(AttemptId, AttemptId, Digest)> {
+    let (_, first) = given_back(w).await?;
+    let (token, claimed) = w.claim(100).await?;
+    same("claimed", claimed, vec![first.delivery])?;
+    Ok((first, w.begun(first.delivery, token).await?, token))
+}
+
+async fn delivery(w: &World, id: AttemptId) -> Told<Delivery> {
+    let record = w.get(id.delivery.record).await?.record;
+    Ok(expected!(record.delivery(id.delivery.n).cloned(), Some(delivery) => delivery))
+}
+
+fn taken() -> Moved {
+    Moved::Submitted { reference: Some("SM2".into()), keep_lease: false }
+}
+
+pub async fn is_due_at_once(w: &World) -> Told {
+    let (record, first) = given_back(w).await?;
+    let (gone, failed) = (&record.deliveries[0], &record.deliveries[0].attempts[0]);
+    same("attempt", (failed.state, failed.cause), (AttemptState::Failed, Some(Cause::CarrierFiltered)))?;
+    same("delivery", (gone.state, gone.cause), (DeliveryState::Submitted, None))?;
+    same("due", (gone.lease, gone.due, gone.retries), (None, Some(failed.changed), 1))?;
+    same("kept", &w.get(record.id).await?.record, &record)?;
+    same("next wake", w.store.numbers.next_wake().await?, Some(failed.changed))?;
+    let (token, claimed) = w.claim(100).await?;
+    same("claimed", claimed, vec![first.delivery])?;
+    same("once", w.claim(100).await?.1, vec![])?;
+    let second = w.begun(first.delivery, token).await?;
+    same("the second attempt", second, first.delivery.attempt(2))?;
+    let record = w.settled(second, token, taken()).await?;
+    let now = &record.deliveries[0];
+    same("delivery", (now.state, now.lease, now.due), (DeliveryState::Submitted, None, None))?;
+    same("next wake", w.store.numbers.next_wake().await?, Some(record.expires))?;
+    let record = w.moved(second, Progress::Delivered).await?;
+    same("it arrives", record.deliveries[0].state, DeliveryState::Delivered)
+}
+
+pub async fn nobody_is_left(w: &World) -> Told {
+    let (_, first) = given_back(w).await?;
+    let (token, _) = w.claim(100).await?;
+    let none = Moved::Failed(Cause::CarrierFiltered, Next::Never);
+    let record = w.settled(first.delivery.attempt(0), token, none).await?;
+    let gone = &record.deliveries[0];
+    same("failed", (gone.state, gone.cause), (DeliveryState::Failed, Some(Cause::CarrierFiltered)))?;
+    same("nothing follows", (gone.lease, gone.due), (None, None))?;
+    let (_, second, token) = tried_again(w).await?;
+    let record = w.settled(second, token, Moved::Failed(Cause::RateLimited, Next::Later(MINUTE))).await?;
+    let later = &record.deliveries[0];
+    same("later", (later.state, later.lease, later.retries), (DeliveryState::Submitted, None, 2))?;
+    same("due", later.due, Some(later.attempts[1].changed + MINUTE))
+}
+
+pub async fn repeats_change_nothing(w: &World) -> Told {
+    let both = |w: &World, id| [another(w, id), w.receipt(id, FILTERED)];
+    let (record, first) = given_back(w).await?;
+    for repeat in both(w, first) {
+        same("a repeat", receive(w, repeat).await?, Received::Same)?;
+    }
+    same("it is as it was", w.get(record.id).await?.record, record)?;
+    let (token, _) = w.claim(100).await?;
+    for repeat in both(w, first) {
+        same("a repeat while it is worked on", receive(w, repeat).await?, Received::Same)?;
+    }
+    let second = w.begun(first.delivery, token).await?;
+    for repeat in both(w, first) {
+        same("a repeat of an earlier one", receive(w, repeat).await?, Received::Same)?;
+    }
+    expected!(w.settle(second, token, taken()).await?, Settled::Done(_));
+    Ok(())
+}
+
+pub async fn a_worker_judges(w: &World) -> Told {
+    for overtakes in [another(w, tried_again(w).await?.1), w.receipt(tried_again(w).await?.1, FILTERED)] {
+        let id = overtakes.id;
+        expected!(receive(w, overtakes).await?, Received::Moved(_));
+        let now = delivery(w, id).await?;
+        same("it is in his hands", (now.state, now.cause), (DeliveryState::Submitted, None))?;
+        same("his attempt", now.attempts[1].state, AttemptState::Failed)?;
+        let token = expected!(now.lease, Some(held) => held.token);
+        let record = w.settled(id, token, taken()).await?;
+        let gone = &record.deliveries[0];
+        same("no third one", (gone.state, gone.cause), (DeliveryState::Failed, Some(Cause::CarrierFiltered)))?;
+    }
+    let start = w.start();
+    let (id, token) = (start.record.id.delivery(1), start.lease.token);
+    w.created(start).await?;
+    let first = w.begun(id, token).await?;
+    expected!(receive(w, another(w, first)).await?, Received::Moved(_));
+    let now = delivery(w, first).await?;
+    same("a queued one", (now.state, now.retries, now.lease.is_some()), (DeliveryState::Queued, 0, true))
+}
+
+pub async fn a_live_call_ends(w: &World) -> Told {
+    let (_, id, _) = w.submitted(Channel::Voice, true).await?;
+    w.moved(id, Progress::Answered).await?;
+    let record = expected!(receive(w, another(w, id)).await?, Received::Moved(record) => record);
+    let call = &record.deliveries[0];
+    same("over", (call.state, call.cause), (DeliveryState::Failed, Some(Cause::CarrierFiltered)))?;
+    let (_, id, _) = w.submitted(Channel::Voice, false).await?;
+    w.moved(id, Progress::Ringing).await?;
+    let record = expected!(receive(w, another(w, id)).await?, Received::Moved(record) => record);
+    let call = &record.deliveries[0];
+    same("one that nobody holds", (call.state, call.cause, call.retries), (DeliveryState::Ringing, None, 1))?;
+    same("is claimed", w.claim(100).await?.1, vec![id.delivery])
+}
+
+pub async fn the_ended_get_none(w: &World) -> Told {
+    let (record, id, _) = w.submitted(Channel::Sms, false).await?;
+    w.cancel(record.id).await?;
+    let after = expected!(receive(w, another(w, id)).await?, Received::Moved(record) => record);
+    same("canceled", after.deliveries[0].state, DeliveryState::Failed)?;
+    let start = w.start_with(|record| record.expires = record.created + 400);
+    let (id, token) = (start.record.id.delivery(1), start.lease.token);
+    let expires = w.created(start).await?.record.expires;
+    let first = w.begun(id, token).await?;
+    w.settled(first, token, taken()).await?;
+    w.pass_until(expires).await?;
+    // Whether or not somebody has swept it.
+    let after = expected!(receive(w, another(w, first)).await?, Received::Moved(record) => record);
+    let gone = &after.deliveries[0];
+    same("expired", (gone.state, gone.cause), (DeliveryState::Failed, Some(Cause::CarrierFiltered)))
+}
+
+pub async fn what_is_due_ends_with_its_record(w: &World) -> Told {
+    let (canceled, _) = given_back(w).await?;
+    w.cancel(canceled.id).await?;
+    let (approved, _) = given_back(w).await?;
+    w.check(approved.id, 0).await?;
+    for id in [canceled.id, approved.id] {
+        let gone = &w.get(id).await?.record.deliveries[0];
+        same("no carrier has it", (gone.state, gone.due), (DeliveryState::Canceled, None))?;
+    }
+    same("nothing is due", w.claim(100).await?.1, vec![])?;
+    let start = w.start_with(|record| record.expires = record.created + 400);
+    let (id, token) = (start.record.id.delivery(1), start.lease.token);
+    let expires = w.created(start).await?.record.expires;
+    let first = w.begun(id, token).await?;
+    w.settled(first, token, taken()).await?;
+    expected!(receive(w, another(w, first)).await?, Received::Moved(_));
+    w.pass_until(expires).await?;
+    same("nothing is sent after the end", w.claim(100).await?.1, vec![])?;
+    let gone = delivery(w, first).await?;
+    same("failed", (gone.state, gone.cause), (DeliveryState::Failed, Some(Cause::ExpiredUnsent)))?;
+    same("nothing follows", w.claim(100).await?.1, vec![])
+}
+
+pub async fn only_the_last_attempt_counts(w: &World) -> Told {
+    let start = w.start();
+    let (id, token) = (start.record.id.delivery(1), start.lease.token);
+    w.created(start).await?;
+    let first = w.begun(id, token).await?;
+    w.settled(first, token, Moved::Unknown(Next::Another)).await?;
+    let second = w.begun(id, token).await?;
+    w.settled(second, token, taken()).await?;
+    expected!(receive(w, another(w, first)).await?, Received::Moved(_));
+    let now = delivery(w, second).await?;
+    same("the second has it", (now.state, now.due, now.retries), (DeliveryState::Submitted, None, 0))
+}
+
+pub async fn references_are_told(w: &World) -> Told {
+    let told = |id, text: &str| Receive { reference: Some(text.to_owned()), ..w.receipt(id, Progress::Ringing) };
+    let start = w.start();
+    let (id, token) = (start.record.id.delivery(1), start.lease.token);
+    w.created(start).await?;
+    let id = w.begun(id, token).await?;
+    let reference =
+        async |w: &World| -> Told<Option<String>> { Ok(delivery(w, id).await?.attempts[0].reference.clone()) };
+    let long = "x".repeat(REFERENCE_BYTES + 1);
+    expected!(receive(w, told(id, &long)).await?, Received::Moved(_));
+    same("too long", reference(w).await?, None)?;
+    expected!(receive(w, told(id, &long[1..])).await?, Received::Moved(_));
+    same("nothing else is new", receive(w, told(id, "SM9")).await?, Received::Same)?;
+    same("the first stands", reference(w).await?, Some(long[1..].to_owned()))?;
+    w.settled(id, token, Moved::Submitted { reference: None, keep_lease: false }).await?;
+    same("an answer without one", reference(w).await?, Some(long[1..].to_owned()))?;
+    let (record, id, _) = w.submitted(Channel::Sms, false).await?;
+    let moved = expected!(receive(w, told(id, "SM9")).await?, Received::Moved(record) => record);
+    same("the answer's stands", moved.deliveries[0].attempts[0].reference.as_deref(), Some("SM1"))?;
+    same("the record", moved.id, record.id)
+}
+
+pub async fn senders_are_kept(w: &World) -> Told {
+    let start = w.start();
+    let (id, token) = (start.record.id.delivery(1), start.lease.token);
+    w.created(start).await?;
+    w.begun(id, token).await?;
+    let plain = w.get(id.record).await?.record;
+    same("a record without senders", (plain.v, &plain.deliveries[0].attempts[0].sender), (Record::PLAIN, &None))?;
+    let (carrier, reason) = ("acme".to_owned(), "the first".to_owned());
+    let op = Begin { id, token, carrier, reason, sender: Some("ACME é".into()) };
+    expected!(w.store.numbers.begin(op).await?, Begun::Attempt(_));
+    let record = w.get(id.record).await?.record;
+    let senders: Vec<_> = record.deliveries[0].attempts.iter().map(|attempt| attempt.sender.as_deref()).collect();
+    same("senders", senders, vec![None, Some("ACME é")])?;
+    same("its layout", record.v, Record::WITH_SENDERS)?;
+    holds("it lives on", record.expires > w.now().await? + HOUR / 2, &record)?;
+    let id = id.attempt(2);
+    let record = w.settled(id, token, taken()).await?;
+    same("after more", record.deliveries[0].attempts[1].sender.as_deref(), Some("ACME é"))
+}
