@@ -29,6 +29,33 @@ pub fn wav(audio: &[u8]) -> Vec<u8> {
     file
 }
 
+/// The same as 16-bit linear samples, which every carrier plays.
+pub fn wav_linear(audio: &[u8]) -> Vec<u8> {
+    let bytes = u32::try_from(audio.len()).unwrap_or(u32::MAX).saturating_mul(2);
+    let mut file = Vec::with_capacity(44 + audio.len() * 2);
+    file.extend_from_slice(b"RIFF");
+    file.extend_from_slice(&bytes.saturating_add(36).to_le_bytes());
+    file.extend_from_slice(b"WAVEfmt ");
+    file.extend_from_slice(&16u32.to_le_bytes());
+    file.extend_from_slice(&1u16.to_le_bytes()); // WAVE_FORMAT_PCM
+    file.extend_from_slice(&1u16.to_le_bytes()); // channels
+    file.extend_from_slice(&8_000u32.to_le_bytes()); // samples a second
+    file.extend_from_slice(&16_000u32.to_le_bytes()); // bytes a second
+    file.extend_from_slice(&2u16.to_le_bytes()); // bytes a sample
+    file.extend_from_slice(&16u16.to_le_bytes()); // bits a sample
+    file.extend_from_slice(b"data");
+    file.extend_from_slice(&bytes.to_le_bytes());
+    audio.iter().for_each(|sample| file.extend_from_slice(&linear(*sample).to_le_bytes()));
+    file
+}
+
+/// A mu-law sample as a linear one (ITU-T G.711, table 2a).
+fn linear(sample: u8) -> i16 {
+    let bits = !sample;
+    let magnitude = (((i16::from(bits & 0x0f) << 3) + 0x84) << (bits >> 4 & 7)) - 0x84;
+    if bits & 0x80 == 0 { magnitude } else { -magnitude }
+}
+
 /// Everything before the samples.
 const HEADER: usize = 58;
 
@@ -60,6 +87,17 @@ mod tests {
             assert_eq!(file.len() % 2, 0);
             assert_eq!(u32::from_le_bytes(file[4..8].try_into().unwrap()) as usize, file.len() - 8);
         }
+    }
+
+    #[test]
+    fn linear_samples_are_those_of_the_table() {
+        for (sample, value) in
+            [(0xff, 0), (0x7f, 0), (0x80, 32_124), (0x00, -32_124), (0xfe, 8), (0xef, 132), (0x8f, 16_764)]
+        {
+            assert_eq!(linear(sample), value, "{sample:#x}");
+        }
+        let file = wav_linear(&[0x80, 0xff, 0x00]);
+        assert_eq!((file.len(), &file[44..]), (50, &[0x7c, 0x7d, 0, 0, 0x84, 0x82][..]));
     }
 
     #[test]
