@@ -1,7 +1,7 @@
 //! Options that can be read but make no sense, and pairs that contradict.
 
-use super::{Config, CountryList, TTL_SECONDS, VerificationOptions};
-use crate::model::DAY;
+use super::{CarrierOptions, Config, CountryList, TTL_SECONDS, VerificationOptions};
+use crate::model::{Currency, DAY, Money};
 
 /// The option's path, and what is wrong with it.
 type Problem = (String, String);
@@ -39,7 +39,14 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
     }
     let number = &config.limits.number;
     let longest_wait = number.day_waits_minutes.iter().copied().max().unwrap_or(0);
-    let bounds: [(&'static str, u64, u64, u64); 18] = [
+    let bounds: [(&'static str, u64, u64, u64); 25] = [
+        ("archive.keep_days", config.archive.keep_days, 1, 3_650),
+        ("routing.breaker_failures", config.routing.breaker_failures.into(), 1, 1_000),
+        ("routing.breaker_seconds", config.routing.breaker_seconds, 1, 3_600),
+        ("routing.breaker_most_seconds", config.routing.breaker_most_seconds, config.routing.breaker_seconds, 86_400),
+        ("carrier_http.connect_timeout_seconds", config.carrier_http.connect_timeout_seconds, 1, 60),
+        ("carrier_http.timeout_seconds", config.carrier_http.timeout_seconds, 1, 120),
+        ("carrier_http.answer_limit_bytes", config.carrier_http.answer_limit_bytes as u64, 1024, 16 << 20),
         ("store.partitions", config.store.partitions.into(), 1, 4096),
         ("delivery.workers", config.delivery.workers as u64, 1, 65_536),
         ("delivery.lease_seconds", config.delivery.lease_seconds, 2, 600),
@@ -76,6 +83,19 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
             ));
         }
     }
+    let url = &config.server.public_url;
+    let is_origin = url.split_once("://").is_some_and(|(scheme, rest)| {
+        matches!(scheme, "https" | "http")
+            && !rest.is_empty()
+            && !rest.contains(['?', '#', ' ', '@'])
+            && !rest.ends_with('/')
+    });
+    if !url.is_empty() && !is_origin {
+        let problem = format!(
+            "server.public_url is {url:?}, it must be like \"https://otp.example.com\", without a slash at the end"
+        );
+        return Err(("server.public_url".into(), problem));
+    }
     let wide = &config.limits.wide;
     for specs in [&wide.address, &wide.prefix, &wide.country, &wide.tenant] {
         if specs.iter().enumerate().any(|(i, spec)| specs[..i].iter().any(|other| other.per_ms == spec.per_ms)) {
@@ -100,16 +120,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
                 format!("carriers.{name}.countries lists countries or [\"*\"], \"same\" is for countries.voice_allow");
             return Err((format!("carriers.{name}.countries"), problem));
         }
-        match carrier.profile.as_str() {
-            "sandbox" if config.sandbox.enabled => {}
-            "sandbox" => warnings.push(format!(
-                "carriers.{name} needs the sandbox phone: `serve` will not start without sandbox.enabled = true"
-            )),
-            other => {
-                let problem = format!("carriers.{name}: there is no profile {other:?}, known: sandbox");
-                return Err((format!("carriers.{name}.profile"), problem));
-            }
-        }
+        self::carrier(name, carrier, config, &mut warnings)?;
     }
     if config.seal.master_key.reveal().is_empty() && config.seal.master_key_file.as_os_str().is_empty() {
         warnings.push("no master key is given: `serve` will not start without seal.master_key".into());
@@ -127,6 +138,37 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
         );
     }
     Ok(warnings)
+}
+
+fn carrier(name: &str, carrier: &CarrierOptions, config: &Config, warnings: &mut Vec<String>) -> Result<(), Problem> {
+    let at = |option: &str| format!("carriers.{name}.{option}");
+    if name.is_empty() || name.len() > 40 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+        return Err((
+            at("profile"),
+            format!("carrier name {name:?} must be of at most 40 letters, digits, - _: it stands in URLs"),
+        ));
+    }
+    if carrier.profile == "sandbox" && !config.sandbox.enabled {
+        warnings.push(format!(
+            "carriers.{name} needs the sandbox phone: `serve` will not start without sandbox.enabled = true"
+        ));
+    }
+    if carrier.profile != "sandbox" && config.server.public_url.is_empty() {
+        warnings.push(format!(
+            "carriers.{name} is never told what became of a message, and cannot speak: set server.public_url to where carriers reach this gateway"
+        ));
+    }
+    let prices = &carrier.prices;
+    for price in prices.sms.values().chain(prices.voice.values()) {
+        if Currency::new(&prices.currency).and_then(|currency| Money::new(price, currency)).is_none() {
+            let problem = format!(
+                "{price:?} {:?} is no price such as \"0.0079\" with a currency such as \"USD\"",
+                prices.currency
+            );
+            return Err((at("prices"), problem));
+        }
+    }
+    Ok(())
 }
 
 fn verification(table: &str, options: &VerificationOptions) -> Result<(), Problem> {

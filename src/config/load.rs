@@ -42,7 +42,8 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
-/// What may stand in an element of a list or map of tables.
+/// What may stand in an element of a list or map of tables. `*`: whatever is read there
+/// says what may.
 const ELEMENTS: &str = r#"
 [carriers]
 profile = ""
@@ -50,6 +51,25 @@ weight = 100
 channels = []
 countries = []
 throughput = ""
+cap = ""
+region = ""
+base_url = ""
+speech = ""
+machine_detection = false
+[carriers.options]
+"*" = ""
+[carriers.senders]
+"*" = ""
+[carriers.prices]
+currency = ""
+[carriers.prices.sms]
+"*" = ""
+[carriers.prices.voice]
+"*" = ""
+[carriers.request]
+"*" = ""
+[carriers.answer]
+"*" = ""
 [tenants]
 name = ""
 [keys]
@@ -137,6 +157,11 @@ impl Walk<'_> {
             let is_map = path.len() == 1 && name == "carriers";
             let is_list = path.len() == 1 && (name == "tenants" || name == "keys");
             match (schema.get(&name), value.get_ref()) {
+                (None, found) if schema.contains_key("*") => {
+                    let value =
+                        self.value(found).map_err(|problem| (line, format!("{}: {problem}", path.join("."))))?;
+                    self.leaves.push(Leaf { path: path.clone(), value, line });
+                }
                 (None, _) => return Err((line, unknown(&path.join("."), schema, &name))),
                 (Some(Value::Table(of)), DeValue::Table(inner)) if is_map => {
                     for (key, element) in inner.iter() {
@@ -189,7 +214,14 @@ impl Walk<'_> {
             DeValue::Integer(number) => {
                 Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).map_err(|e| e.to_string())?)
             }
-            _ => return Err("is not a text, number, true or false, or a list of them".into()),
+            DeValue::Table(fields) => {
+                let mut table = Table::new();
+                for (name, value) in fields.iter() {
+                    table.insert(name.get_ref().to_string(), self.value(value.get_ref())?);
+                }
+                Value::Table(table)
+            }
+            _ => return Err("is not a text, number, true or false, or a list or table of them".into()),
         })
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::CarrierOptions;
 use crate::model::{Channel, Country, LimitSpec, Locale, MINUTE, Ms, NumberLimits, SECOND, Secret, TenantId};
 
 #[derive(Debug, Clone, Deserialize)]
@@ -23,6 +24,10 @@ pub struct Config {
     pub voice: VoiceOptions,
     pub templates: TemplateOptions,
     pub sandbox: SandboxOptions,
+    pub archive: ArchiveOptions,
+    pub routing: RoutingOptions,
+    pub carrier_profiles: CarrierProfileOptions,
+    pub carrier_http: CarrierHttpOptions,
     #[serde(default)]
     pub carriers: BTreeMap<String, CarrierOptions>,
     #[serde(default)]
@@ -34,6 +39,7 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 pub struct ServerOptions {
     pub listen: SocketAddr,
+    pub public_url: String,
     pub body_limit_bytes: usize,
     pub request_timeout_seconds: u64,
     pub header_timeout_seconds: u64,
@@ -246,49 +252,39 @@ pub struct SandboxOptions {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CarrierOptions {
-    pub profile: String,
-    #[serde(default = "full_weight")]
-    pub weight: u32,
-    #[serde(default = "both_channels")]
-    pub channels: Vec<Channel>,
-    #[serde(default = "everywhere")]
-    pub countries: CountryList,
-    #[serde(default, deserialize_with = "optional_limit")]
-    pub throughput: Option<LimitSpec>,
+pub struct ArchiveOptions {
+    pub keep_days: u64,
 }
 
-impl CarrierOptions {
-    /// One of `profile` with everything else at its default.
-    pub fn of(profile: &str, weight: u32) -> Self {
-        CarrierOptions {
-            profile: profile.into(),
-            weight,
-            channels: both_channels(),
-            countries: everywhere(),
-            throughput: None,
-        }
-    }
+#[derive(Debug, Clone, Deserialize)]
+pub struct RoutingOptions {
+    pub breaker_failures: u32,
+    pub breaker_seconds: u64,
+    pub breaker_most_seconds: u64,
 }
 
-fn full_weight() -> u32 {
-    100
+#[derive(Debug, Clone, Deserialize)]
+pub struct CarrierProfileOptions {
+    pub dir: PathBuf,
 }
 
-fn both_channels() -> Vec<Channel> {
-    Channel::ALL.to_vec()
+#[derive(Debug, Clone, Deserialize)]
+pub struct CarrierHttpOptions {
+    pub connect_timeout_seconds: u64,
+    pub timeout_seconds: u64,
+    pub answer_limit_bytes: usize,
+    pub ca_file: PathBuf,
 }
 
-fn everywhere() -> CountryList {
-    CountryList::All
-}
-
-fn optional_limit<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<LimitSpec>, D::Error> {
-    match String::deserialize(d)?.as_str() {
-        "" => Ok(None),
-        text => text.parse().map(Some).map_err(serde::de::Error::custom),
-    }
+/// Who speaks on a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speech {
+    /// The carrier's own voice where it speaks the language, our audio elsewhere.
+    #[default]
+    Carrier,
+    /// Our audio always.
+    Audio,
 }
 
 /// A tenant, with the options that it overrides already applied.

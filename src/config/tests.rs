@@ -46,7 +46,6 @@ fn what_is_wrong_is_found_with_its_line_and_a_fix() {
     refused("[delivery]\nretry_first_seconds = 100\nretry_most_seconds = 9\n", 3, "between 100 and 3600");
     refused("[verification]\ncode_length = 4\nttl_seconds = 300\n", 2, "short_codes");
     refused("[[tenants]]\nname = \"a\"\n[[tenants]]\nname = \"a\"\n", 4, "stands twice");
-    refused("[carriers.a]\nprofile = \"pigeon\"\n", 2, "no profile");
     refused("tenants = 5\n", 1, "array of tables");
     refused("[limits.number]\ndeliveries = \"9/2d\"\n", 2, "at most one day");
     refused("[limits.wide]\ncountry = [\"9/h\", \"5/60m\"]\n", 2, "same span twice");
