@@ -238,7 +238,7 @@ impl Running {
         let phase = self.live.view().phase;
         for _ in 0..600 {
             let events = self.phones.listener()?;
-            if let Ok(step) = events.call(self.live.attempt, phase, event).await {
+            if let Ok(step) = events.call(self.live.attempt, phase, event, None).await {
                 return step;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::call::LiveCall;
-use super::{Answer, Carrier, CarrierEvents, Content, Fate, Submission};
+use super::{Answer, Carrier, CarrierEvents, Content, Fate, Probed, Refused, Submission};
 use crate::clock::Clock;
 use crate::model::{AttemptId, Cause, Channel, Ms, Progress, Script};
 use crate::voice::Prompts;
@@ -154,7 +154,7 @@ impl Phones {
     async fn report(&self, attempt: AttemptId, progress: Progress) {
         for _ in 0..600 {
             let Some(events) = self.listener() else { return };
-            if events.receipt(attempt, progress, None).await.is_ok() {
+            if events.news(attempt, progress.into()).await.is_ok() {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -178,19 +178,22 @@ impl Carrier for SandboxCarrier {
     async fn submit(&self, submission: Submission) -> Answer {
         let channel = match submission.content {
             Content::Sms(_) => Channel::Sms,
-            Content::Voice(_) => Channel::Voice,
+            Content::Voice { .. } => Channel::Voice,
         };
         let outcome = self.phones.behaviour(submission.to.reveal(), &self.name, channel);
         match outcome.outcome {
-            Behaviour::Refused => return Answer::Refused(outcome.cause.unwrap_or(Cause::PermanentOther), None),
-            Behaviour::TemporaryFault => return Answer::Refused(Cause::TemporaryCarrierFault, None),
-            Behaviour::RateLimited => return Answer::Refused(Cause::RateLimited, Some(outcome.delay_or(1_000))),
+            Behaviour::Refused => return Answer::Refused(outcome.cause.unwrap_or(Cause::PermanentOther).into()),
+            Behaviour::TemporaryFault => return Answer::Refused(Cause::TemporaryCarrierFault.into()),
+            Behaviour::RateLimited => {
+                let wait_ms = Some(outcome.delay_or(1_000));
+                return Answer::Refused(Refused { wait_ms, ..Cause::RateLimited.into() });
+            }
             Behaviour::Silent => std::future::pending::<()>().await,
             _ => {}
         }
         match submission.content {
             Content::Sms(text) => self.text(submission.attempt, submission.to.reveal(), text.reveal(), &outcome).await,
-            Content::Voice(script) => {
+            Content::Voice { script, .. } => {
                 if outcome.outcome == Behaviour::Slow {
                     tokio::time::sleep(Duration::from_millis(outcome.delay_or(20_000))).await;
                 }
@@ -200,14 +203,14 @@ impl Carrier for SandboxCarrier {
         }
     }
 
-    async fn cancel(&self, attempt: AttemptId) {
+    async fn cancel(&self, attempt: AttemptId, _reference: Option<&str>) {
         if let Some(call) = self.phones.live(attempt) {
             // It may have ended in this instant, which is what was wanted.
             let _ = call.act(Action::Cancel).await;
         }
     }
 
-    async fn ask(&self, attempt: AttemptId) -> Fate {
+    async fn ask(&self, attempt: AttemptId, _reference: Option<&str>) -> Fate {
         if self.phones.live(attempt).is_some() {
             return Fate::Live;
         }
@@ -220,6 +223,10 @@ impl Carrier for SandboxCarrier {
                 None => Progress::Failed(Cause::NoAnswer),
             }),
         }
+    }
+
+    async fn probe(&self) -> Probed {
+        Probed::Fine(None)
     }
 }
 
@@ -280,7 +287,7 @@ impl SandboxCarrier {
         }
         match stored {
             Ok(Ok(())) => reference,
-            _ => Answer::Refused(Cause::TemporaryCarrierFault, None),
+            _ => Answer::Refused(Cause::TemporaryCarrierFault.into()),
         }
     }
 
@@ -302,7 +309,7 @@ impl SandboxCarrier {
             listed
         });
         if !rings.await.unwrap_or(false) {
-            return Answer::Refused(Cause::TemporaryCarrierFault, None);
+            return Answer::Refused(Cause::TemporaryCarrierFault.into());
         }
         Answer::Accepted(Some(id))
     }
