@@ -1,8 +1,12 @@
-//! The ordered choice of carriers, with its reason. Pure: randomness and health
-//! come in, nothing is read or kept.
+//! The ordered choice of carriers, with its reason, and the breaker of each. Pure:
+//! randomness, health, prices and instants come in, nothing is read or kept.
+
+mod breaker;
+
+pub use breaker::{BreakerRules, Open, Sign, Standing, Turn, sign, standing};
 
 use crate::blocks::Health;
-use crate::model::{Channel, Country};
+use crate::model::{Cause, Channel, Country, Ms};
 
 /// A carrier that may be chosen.
 #[derive(Debug, Clone)]
@@ -17,6 +21,10 @@ pub struct Candidate {
     pub countries: Option<Vec<Country>>,
     /// What is believed about it.
     pub health: Health,
+    /// Whether its breaker is closed.
+    pub standing: Standing,
+    /// What it asks for this message, in millionths; `None`: the operator did not say.
+    pub price: Option<i64>,
 }
 
 /// What is to be sent where.
@@ -37,6 +45,8 @@ pub struct Choice {
     pub carrier: String,
     /// The reason, for the record and the log.
     pub reason: String,
+    /// Its breaker is half-open: one message at a time is tried.
+    pub on_trial: bool,
 }
 
 /// How much of this record's bad luck a carrier already had; less is better.
@@ -54,39 +64,57 @@ impl Candidate {
     }
 }
 
-/// All permitted carriers, best first. One that this record tried comes after
-/// every one that it did not, whatever the weights; among equals the order is
-/// drawn by weight. `draw` gives uniform numbers in (0, 1].
+/// Permitted carriers that do not rest, best first. One that this record tried comes
+/// after every one that it did not, whatever the weights; among equals the order is
+/// drawn by weight, and what has weight 0 follows by price. `draw` gives uniform
+/// numbers in (0, 1].
 pub fn order(candidates: &[Candidate], ask: Ask<'_>, draw: &mut dyn FnMut() -> f64) -> Vec<Choice> {
     let permitted = candidates.iter().filter(|candidate| candidate.permits(ask.channel, ask.country));
-    let mut ranked: Vec<_> = permitted
+    let ready = permitted.filter(|candidate| !matches!(candidate.standing, Standing::Resting(..)));
+    let mut ranked: Vec<_> = ready
         .map(|candidate| {
             let tried = ask.tried.iter().filter(|(_, name)| *name == candidate.name);
             let tried = tried
                 .map(|(channel, _)| if *channel == ask.channel { Tried::ThisChannel } else { Tried::OtherChannel })
                 .max()
                 .unwrap_or(Tried::Never);
+            let on_trial = candidate.standing == Standing::HalfOpen;
+            // A text that is not taken goes on at once; a call of unknown fate holds the
+            // person up, so one on trial is the last resort.
+            let risky = on_trial && ask.channel == Channel::Voice;
             // Sorting by -ln(u)/weight is drawing one after the other by weight
             // (Efraimidis and Spirakis 2006). Weight 0 sorts last.
             let key = -draw().ln() / f64::from(candidate.weight);
-            (tried, key, candidate)
+            let price = candidate.price.unwrap_or(i64::MAX);
+            (tried, risky, key, price, on_trial, candidate)
         })
         .collect();
-    ranked.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    ranked.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3)));
     let of = ranked.len();
     ranked
         .into_iter()
-        .map(|(tried, _, candidate)| {
+        .map(|(tried, _, _, _, on_trial, candidate)| {
             let why = match tried {
+                _ if on_trial => "on trial after failures",
                 Tried::Never if ask.tried.is_empty() => "drawn by weight",
                 Tried::Never => "not tried yet",
                 Tried::OtherChannel => "tried on the other channel only",
                 Tried::ThisChannel => "all were tried",
             };
             let reason = format!("{why}, weight {}, of {of}", candidate.weight);
-            Choice { carrier: candidate.name.clone(), reason }
+            Choice { carrier: candidate.name.clone(), reason, on_trial }
         })
         .collect()
+}
+
+/// When the first permitted carrier that rests may be used again, and why it rests.
+pub fn rest_ends(candidates: &[Candidate], ask: Ask<'_>) -> Option<(Ms, Cause)> {
+    let permitted = candidates.iter().filter(|candidate| candidate.permits(ask.channel, ask.country));
+    let resting = permitted.filter_map(|candidate| match candidate.standing {
+        Standing::Resting(until, cause) => Some((until, cause)),
+        Standing::Ready | Standing::HalfOpen => None,
+    });
+    resting.min()
 }
 
 #[cfg(test)]
@@ -100,6 +128,8 @@ mod tests {
             channels: Channel::ALL.to_vec(),
             countries: None,
             health: Health::Healthy,
+            standing: Standing::Ready,
+            price: None,
         }
     }
 
@@ -116,6 +146,22 @@ mod tests {
         assert_eq!(names(&all, &[(Channel::Sms, "a")], 0.5), ["b", "c", "a"]);
         assert_eq!(names(&all, &[(Channel::Sms, "a"), (Channel::Voice, "b")], 0.5), ["c", "b", "a"]);
         assert_eq!(names(&all, &[(Channel::Sms, "a"), (Channel::Sms, "b"), (Channel::Sms, "c")], 0.5), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_resting_carrier_is_not_chosen_and_one_on_trial_takes_its_turn() {
+        let mut all = [candidate("a", 100), candidate("b", 100), candidate("c", 0), candidate("d", 0)];
+        all[0].standing = Standing::Resting(900, Cause::AuthFailed);
+        all[1].standing = Standing::HalfOpen;
+        (all[2].price, all[3].price) = (Some(9), Some(7));
+        assert_eq!(names(&all, &[], 0.5), ["b", "d", "c"]);
+        let ask = Ask { channel: Channel::Voice, country: Country::new("JP").unwrap(), tried: &[] };
+        let choices = order(&all, ask, &mut || 0.5);
+        assert_eq!(choices.iter().map(|choice| choice.carrier.as_str()).collect::<Vec<_>>(), ["d", "c", "b"]);
+        assert!(choices[2].on_trial && choices[2].reason.starts_with("on trial"));
+        assert_eq!(rest_ends(&all, ask), Some((900, Cause::AuthFailed)));
+        all[0].countries = Some(Vec::new());
+        assert_eq!(rest_ends(&all, ask), None);
     }
 
     #[test]
