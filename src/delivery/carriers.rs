@@ -1,24 +1,40 @@
-//! The configured carriers, each with what routing knows of it and its pace.
+//! The configured carriers, each with what routing knows of it, its pace and its
+//! breaker as this gateway sees them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, RwLock};
 
+use super::pace::Pace;
 use crate::blocks;
 use crate::carrier::Carrier;
 use crate::config::{CarrierOptions, CountryList};
-use crate::model::LimitSpec;
-use crate::routing::Candidate;
+use crate::model::{Cause, Channel, Country, LimitSpec, Money, Ms, Sender};
+use crate::routing::{Candidate, Open, Standing, standing};
 
 /// A carrier with its options.
 pub struct Line {
     name: String,
     options: CarrierOptions,
     carrier: Arc<dyn Carrier>,
+    /// SMS and calls have turns of their own: upstreams count them apart.
+    paces: [Pace; 2],
+    /// Failures in a row.
+    pub(super) failed: AtomicU32,
 }
 
 impl Line {
-    /// Connects a carrier with the operator's options for it.
-    pub fn new(name: &str, options: CarrierOptions, carrier: Arc<dyn Carrier>) -> Self {
-        Line { name: name.to_owned(), options, carrier }
+    /// Connects a carrier with the operator's options for it. `documented` is what its
+    /// profile says about the pace of a channel, which counts where the operator says
+    /// nothing.
+    pub fn new(
+        name: &str,
+        options: CarrierOptions,
+        carrier: Arc<dyn Carrier>,
+        documented: impl Fn(Channel) -> Option<LimitSpec>,
+    ) -> Self {
+        let paces = Channel::ALL.map(|channel| Pace::new(options.throughput.or_else(|| documented(channel))));
+        Line { name: name.to_owned(), options, carrier, paces, failed: AtomicU32::new(0) }
     }
 
     /// Its name in the configuration.
@@ -26,34 +42,109 @@ impl Line {
         &self.name
     }
 
+    /// The operator's options.
+    pub fn options(&self) -> &CarrierOptions {
+        &self.options
+    }
+
     /// The carrier itself.
     pub fn carrier(&self) -> &dyn Carrier {
         &*self.carrier
     }
 
-    /// Submits that it takes, over all gateways; `None`: any number.
-    pub fn pace(&self) -> Option<LimitSpec> {
-        self.options.throughput
+    /// Whether it brings messages to the sandbox phone only.
+    pub(super) fn is_sandbox(&self) -> bool {
+        self.options.profile == "sandbox"
+    }
+
+    /// Its pace over a channel.
+    pub fn pace(&self, channel: Channel) -> &Pace {
+        &self.paces[usize::from(channel == Channel::Voice)]
+    }
+
+    /// Under which name its turns are shared. Channels with one configured pace share it.
+    pub(super) fn turns(&self, channel: Channel) -> String {
+        match (self.options.throughput, channel) {
+            (Some(_), _) | (None, Channel::Sms) => self.name.clone(),
+            (None, Channel::Voice) => format!("{}/voice", self.name),
+        }
+    }
+
+    /// Failures in a row so far.
+    pub(super) fn failures(&self) -> u32 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Whom the person sees; of several senders of a country one is drawn.
+    pub(super) fn sender(&self, country: Country, draw: f64) -> Option<&Sender> {
+        let senders = self.options.senders(country);
+        senders.get(((draw * senders.len() as f64) as usize).min(senders.len().saturating_sub(1)))
+    }
+
+    /// What a submit costs, by the operator's list.
+    pub(super) fn price(&self, channel: Channel, country: Country) -> Option<Money> {
+        self.options.price(channel, country)
     }
 }
 
 /// All carriers.
 #[derive(Clone, Default)]
-pub struct Carriers(Arc<Vec<Line>>);
+pub struct Carriers(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    lines: Vec<Line>,
+    /// Breakers that are open, as the store told last.
+    open: RwLock<BTreeMap<String, Open>>,
+}
 
 impl Carriers {
     /// These carriers.
     pub fn new(lines: Vec<Line>) -> Self {
-        Carriers(Arc::new(lines))
+        Carriers(Arc::new(Inner { lines, open: RwLock::default() }))
     }
 
     /// The carrier of that name, if it is still configured.
     pub fn get(&self, name: &str) -> Option<&Line> {
-        self.0.iter().find(|line| line.name == name)
+        self.0.lines.iter().find(|line| line.name == name)
+    }
+
+    /// All of them.
+    pub fn lines(&self) -> &[Line] {
+        &self.0.lines
+    }
+
+    /// Its breaker, if it is open or half-open.
+    pub fn open(&self, name: &str) -> Option<Open> {
+        self.0.open.read().expect("no panic while held").get(name).copied()
+    }
+
+    /// Sets one breaker as this gateway sees it.
+    pub(super) fn set_open(&self, name: &str, open: Option<Open>) {
+        let mut all = self.0.open.write().expect("no panic while held");
+        match open {
+            Some(open) => all.insert(name.to_owned(), open),
+            None => all.remove(name),
+        };
+    }
+
+    /// Sets all breakers, as the store tells them.
+    pub(super) fn set_all_open(&self, open: BTreeMap<String, Open>) {
+        *self.0.open.write().expect("no panic while held") = open;
+    }
+
+    /// Whether a carrier may be used over a channel at `now`.
+    pub fn standing(&self, line: &Line, channel: Channel, now: Ms) -> Standing {
+        match standing(self.open(&line.name), now) {
+            Standing::Ready if line.pace(channel).rests_until() > now => {
+                Standing::Resting(line.pace(channel).rests_until(), Cause::RateLimited)
+            }
+            standing => standing,
+        }
     }
 
     /// What routing chooses from.
-    pub fn candidates(&self) -> Vec<Candidate> {
+    pub fn candidates(&self, channel: Channel, country: Country, now: Ms) -> Vec<Candidate> {
         let candidate = |line: &Line| Candidate {
             name: line.name.clone(),
             weight: line.options.weight,
@@ -63,8 +154,10 @@ impl Carriers {
                 CountryList::All | CountryList::Same => None,
             },
             health: blocks::health(&line.name),
+            standing: self.standing(line, channel, now),
+            price: line.price(channel, country).map(|price| price.micros),
         };
-        self.0.iter().map(candidate).collect()
+        self.0.lines.iter().map(candidate).collect()
     }
 }
 

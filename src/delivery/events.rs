@@ -3,39 +3,182 @@
 use async_trait::async_trait;
 
 use super::{Deliveries, speech};
-use crate::carrier::{CallEvent, CarrierEvents, Phase, Step, Unstored};
-use crate::model::{AttemptId, Network, Progress};
+use crate::carrier::{CallEvent, CarrierEvents, Details, News, Passage, Phase, Report, Step, Unstored};
+use crate::model::{
+    AttemptId, Cause, Channel, DAY, DeliveryState, Digest, HOUR, Locale, MINUTE, Ms, Part, Progress, Script,
+};
+use crate::store::{Receive, Received, Record, StoreError, Then};
+
+/// How long a report may be ahead of the answer to its own submit.
+const PARK_MS: Ms = MINUTE;
+/// How long an attempt is found by its carrier's own id: as long as records are kept.
+const KNOWN_MS: Ms = DAY;
 
 #[async_trait]
 impl CarrierEvents for Deliveries {
-    async fn receipt(&self, attempt: AttemptId, progress: Progress, network: Option<Network>) -> Result<(), Unstored> {
-        self.receive_with(attempt, progress, network).await.map_err(|error| {
-            self.parts.metrics.store_error();
-            tracing::warn!(%attempt, %error, "A report waits for the store.");
-            Unstored
-        })
+    async fn news(&self, attempt: AttemptId, news: News) -> Result<(), Unstored> {
+        self.hear(attempt, news).await.map_err(|error| self.unstored(&attempt, &error))
     }
 
-    async fn call(&self, attempt: AttemptId, phase: Phase, event: CallEvent) -> Result<Option<Step>, Unstored> {
-        let record = self.parts.store.numbers.read(attempt.delivery.record).await.map_err(|error| {
-            self.parts.metrics.store_error();
-            tracing::warn!(%attempt, %error, "A call waits for the store.");
-            Unstored
-        })?;
-        let Some(record) = record else { return Ok(None) };
-        // Approved, canceled or expired meanwhile: the code is gone, and not needed.
-        let code = self.payload(&record).and_then(|payload| payload.code);
-        let (step, progress) = match code {
-            Some(code) => {
-                let script = self.parts.templates.script(&record.locale, &code, self.parts.gate);
-                speech::next(&script, phase, event)
+    async fn news_by_id(&self, carrier: &str, id: &str, news: News) -> Result<(), Unstored> {
+        let name = self.name_at(carrier, id);
+        let parked = serde_json::to_vec(&news).unwrap_or_default();
+        match self.parts.store.archive.find(name, Some((parked, PARK_MS))).await {
+            Ok(Some(attempt)) => self.news(attempt, news).await,
+            Ok(None) => {
+                self.parts.metrics.unknown_receipt();
+                Ok(())
             }
+            Err(error) => Err(self.unstored(&carrier, &error)),
+        }
+    }
+
+    async fn call(
+        &self,
+        attempt: AttemptId,
+        phase: Phase,
+        event: CallEvent,
+        reference: Option<String>,
+    ) -> Result<Option<Step>, Unstored> {
+        let unstored = |error: StoreError| self.unstored(&attempt, &error);
+        let record = self.parts.store.numbers.read(attempt.delivery.record).await.map_err(unstored)?;
+        let Some(record) = record else { return Ok(None) };
+        let (step, progress) = match self.script_of(&record, attempt) {
+            Some(script) => speech::next(&script, phase, event),
+            // Approved, canceled or expired meanwhile: the code is gone, and not needed.
             None if phase == Phase::Code && event == CallEvent::Ended => (None, Some(Progress::Delivered)),
             None => (None, None),
         };
+        if step.as_ref().is_some_and(|step| step.passage == Passage::Code) {
+            // Whoever hangs up from now on has been told the code. Not noted, the call goes on.
+            if let Err(error) = self.parts.store.archive.index(self.spoken(attempt), attempt, HOUR).await {
+                tracing::warn!(%attempt, %error, "It is not noted that a call speaks its code.");
+            }
+        }
         if let Some(progress) = progress {
-            self.receipt(attempt, progress, None).await?;
+            let details = Details { reference, ..Details::default() };
+            self.receive(attempt, Report { progress, details }).await.map_err(unstored)?;
         }
         Ok(step)
+    }
+
+    async fn words(&self, attempt: AttemptId, passage: Passage) -> Result<Option<(Locale, Vec<Part>)>, Unstored> {
+        let record = self.parts.store.numbers.read(attempt.delivery.record).await;
+        let record = record.map_err(|error| self.unstored(&attempt, &error))?;
+        let script = record.and_then(|record| self.script_of(&record, attempt));
+        Ok(script.map(|script| (script.locale.clone(), passage.of(&script).to_vec())))
+    }
+}
+
+impl Deliveries {
+    fn unstored(&self, about: &dyn std::fmt::Display, error: &StoreError) -> Unstored {
+        self.parts.metrics.store_error();
+        tracing::warn!(%about, %error, "What a carrier told waits for the store.");
+        Unstored
+    }
+
+    async fn hear(&self, attempt: AttemptId, news: News) -> Result<(), StoreError> {
+        match news {
+            News::Report(report) => self.receive(attempt, report).await,
+            News::Over(details) => self.call_over(attempt, details).await,
+        }
+    }
+
+    /// How an attempt is found by its carrier's own id.
+    fn name_at(&self, carrier: &str, id: &str) -> Digest {
+        self.parts.keys.digest("carrier id", &[carrier.as_bytes(), id.as_bytes()])
+    }
+
+    /// Makes an attempt known by its carrier's own id, and hears what came before that.
+    pub(super) async fn make_known(&self, attempt: AttemptId, carrier: &str, id: &str) -> Result<(), StoreError> {
+        let name = self.name_at(carrier, id);
+        for news in self.parts.store.archive.index(name, attempt, KNOWN_MS).await? {
+            if let Ok(news) = serde_json::from_slice(&news) {
+                self.hear(attempt, news).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a call says, while its code is worth something.
+    fn script_of(&self, record: &Record, attempt: AttemptId) -> Option<Script> {
+        let delivery = record.delivery(attempt.delivery.n)?;
+        let tried = delivery.attempts.get(usize::from(attempt.m).checked_sub(1)?)?;
+        let ended = delivery.channel != Channel::Voice
+            || matches!(delivery.state, DeliveryState::Canceled | DeliveryState::Failed)
+            || !record.is_open(self.parts.clock.now());
+        let code = self.payload(record).filter(|_| !ended)?.code?;
+        let line = self.parts.carriers.get(&tried.carrier);
+        let gate = self.parts.gate && line.is_none_or(|line| line.carrier().waits_for_a_key());
+        Some(self.parts.templates.script(&record.locale, &code, gate))
+    }
+
+    /// The mark that a call has begun to speak its code.
+    fn spoken(&self, attempt: AttemptId) -> Digest {
+        self.parts.keys.digest("spoken", &[attempt.to_string().as_bytes()])
+    }
+
+    /// A call is over, and its carrier cannot tell how far it came.
+    pub(super) async fn call_over(&self, attempt: AttemptId, details: Details) -> Result<(), StoreError> {
+        let told = !self.parts.gate || self.parts.store.archive.find(self.spoken(attempt), None).await?.is_some();
+        let progress = if told { Progress::Delivered } else { Progress::Failed(Cause::NotAcknowledged) };
+        self.receive(attempt, Report { progress, details }).await
+    }
+
+    /// Counts a delivery that has just reached a state.
+    pub(super) fn count(&self, record: &Record, n: u16) {
+        let Some(delivery) = record.delivery(n) else { return };
+        if delivery.state != DeliveryState::Queued {
+            self.parts.metrics.delivery(delivery.channel, delivery.state, delivery.cause);
+            let (id, state) = (record.id.delivery(n), delivery.state.as_str());
+            let cause = delivery.cause.map(Cause::as_str);
+            tracing::info!(delivery = %id, state, cause, "Delivery moved.");
+        }
+    }
+
+    /// Stores a carrier's report. A failure that another carrier could cure goes back to
+    /// work, if one is left that this record did not try.
+    pub(super) async fn receive(&self, id: AttemptId, report: Report) -> Result<(), StoreError> {
+        let Report { progress, details } = report;
+        let (mut pause_ms, mut then) = (0, Then::Fail);
+        if let Progress::Failed(cause) = progress
+            && (cause == Cause::DeclinedByPerson || cause.meaning().other_carrier_helps)
+            && let Some(record) = self.parts.store.numbers.read(id.delivery.record).await?
+        {
+            if cause == Cause::DeclinedByPerson {
+                pause_ms = self.wording(&record).map_or(0, |wording| wording.pause_ms);
+            } else if self.has_untried(&record, id.delivery.n) {
+                then = Then::Another;
+            }
+        }
+        let (network, reference) = (details.network.clone(), details.reference.clone());
+        match self.parts.store.numbers.receive(Receive { id, progress, network, pause_ms, reference, then }).await? {
+            Received::Moved(record) => {
+                let delivery = record.delivery(id.delivery.n);
+                let retried = delivery.is_some_and(|delivery| !delivery.state.is_final() && delivery.due.is_some());
+                if retried && matches!(progress, Progress::Failed(_)) {
+                    tracing::info!(attempt = %id, "Attempt failed, another carrier is tried.");
+                } else {
+                    self.count(&record, id.delivery.n);
+                }
+                self.log_report(&record, id, progress, &details);
+            }
+            Received::Same => {}
+            Received::Unknown => {
+                self.parts.metrics.unknown_receipt();
+                tracing::warn!(attempt = %id, "A carrier reported an attempt that is not known.");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a carrier is left that may take this delivery and was not tried for it.
+    fn has_untried(&self, record: &Record, n: u16) -> bool {
+        let Some(delivery) = record.delivery(n) else { return false };
+        let now = self.parts.clock.now();
+        let candidates = self.parts.carriers.candidates(delivery.channel, record.to.country, now);
+        let tried = |name: &str| record.tried().any(|(channel, tried)| channel == delivery.channel && tried == name);
+        record.is_open(now)
+            && candidates.iter().any(|c| c.permits(delivery.channel, record.to.country) && !tried(&c.name))
     }
 }

@@ -1,16 +1,24 @@
 //! One request to send becomes attempts: the steps in order, the worker that
-//! runs them, the schedule of what failed for now, what carriers report, and
-//! what a call says next. The only room that unseals a code.
+//! runs them, the schedule of what failed for now, the carriers with their pace and
+//! breakers, what carriers report, what a call says next, and the log of attempts.
+//! The only room that unseals a code.
 //!
 //! It does not decide who may ask (`admission`), which carrier is best
 //! (`routing`) or how words are made (`template`, `voice`).
 
+mod attempt;
+mod breakers;
+mod calls;
 mod carriers;
 mod events;
+mod log;
+mod pace;
 mod payload;
 mod schedule;
 mod speech;
+mod status;
 mod steps;
+mod tally;
 mod worker;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,9 +28,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
-use crate::config::DeliveryOptions;
+use crate::config::{DeliveryOptions, RoutingOptions};
 use crate::model::{Channel, Country, DeliveryId, Digest, Ms, SECOND, TenantId};
-use crate::routing::{self, Ask, Choice};
 use crate::seal::Keys;
 use crate::store::{Lease, Store};
 use crate::telemetry::Metrics;
@@ -30,6 +37,7 @@ use crate::template::Templates;
 
 pub use carriers::{Carriers, Line};
 pub use payload::Payload;
+pub use status::{CarrierStatus, ChannelStatus, Percentiles, StatusFilter};
 
 /// What a delivery needs to know about a tenant.
 #[derive(Debug, Clone)]
@@ -54,6 +62,10 @@ pub struct Parts {
     pub wordings: BTreeMap<TenantId, Wording>,
     /// The options.
     pub options: DeliveryOptions,
+    /// The breakers' options.
+    pub routing: RoutingOptions,
+    /// How long the log of attempts is kept, in days.
+    pub keep_log_days: u64,
     /// Whether calls ask for a key before the code.
     pub gate: bool,
     /// The metrics.
@@ -69,6 +81,8 @@ pub struct Deliveries {
     submits: Semaphore,
     /// Everything that runs, with the token of its lease: handed back at shutdown.
     held: Mutex<HashMap<DeliveryId, Digest>>,
+    /// What waits to be written to the log of attempts.
+    book: log::Book,
     stopping: tokio::sync::watch::Sender<bool>,
 }
 
@@ -78,6 +92,7 @@ impl Deliveries {
         Arc::new(Deliveries {
             submits: Semaphore::new(parts.options.workers),
             held: Mutex::default(),
+            book: log::Book::default(),
             stopping: tokio::sync::watch::Sender::new(false),
             parts,
         })
@@ -88,14 +103,15 @@ impl Deliveries {
         Lease { token: crate::seal::token(), ms: self.parts.options.lease_seconds * SECOND }
     }
 
-    /// The carriers that could take this, best first; empty: no route.
-    pub fn route(&self, channel: Channel, country: Country, tried: &[(Channel, &str)]) -> Vec<Choice> {
-        routing::order(&self.parts.carriers.candidates(), Ask { channel, country, tried }, &mut carriers::draw)
+    /// Whether any carrier may take this channel to this country, now or when it is back.
+    pub fn has_route(&self, channel: Channel, country: Country) -> bool {
+        let candidates = self.parts.carriers.candidates(channel, country, self.parts.clock.now());
+        candidates.iter().any(|candidate| candidate.permits(channel, country))
     }
 
-    /// Whether any carrier may take this channel to this country.
-    pub fn has_route(&self, channel: Channel, country: Country) -> bool {
-        self.parts.carriers.candidates().iter().any(|candidate| candidate.permits(channel, country))
+    /// The configured carriers.
+    pub fn carriers(&self) -> &Carriers {
+        &self.parts.carriers
     }
 
     fn lease_time(&self) -> Duration {

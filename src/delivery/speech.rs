@@ -1,7 +1,7 @@
 //! What a call says next. Pure: the script, where the call stands and what
 //! happened -> what is spoken, and what it means for the delivery.
 
-use crate::carrier::{CallEvent, Phase, Step};
+use crate::carrier::{CallEvent, Passage, Phase, Step};
 use crate::model::{Cause, Progress, Script};
 
 /// The key that asks for the code.
@@ -9,27 +9,27 @@ const HEAR: char = '1';
 /// The key that says "I did not ask for this".
 const NOT_ASKED: char = '9';
 
+/// What a call says when somebody answers.
+pub fn opening(script: &Script) -> Step {
+    if script.gate.is_empty() { code(script) } else { gate(script, 1) }
+}
+
 /// What is spoken next (`None`: hang up), and what is reported.
 pub fn next(script: &Script, phase: Phase, event: CallEvent) -> (Option<Step>, Option<Progress>) {
     let failed = |cause| Some(Progress::Failed(cause));
     match (phase, event) {
-        (Phase::Ringing, CallEvent::AnsweredByPerson) if script.gate.is_empty() => {
-            (Some(code(script)), Some(Progress::Answered))
-        }
-        (Phase::Ringing, CallEvent::AnsweredByPerson) => (Some(gate(script, 1)), Some(Progress::Answered)),
+        (Phase::Ringing, CallEvent::AnsweredByPerson) => (Some(opening(script)), Some(Progress::Answered)),
         // A code on a machine is a code for whoever hears the machine.
         (_, CallEvent::AnsweredByMachine) => (None, failed(Cause::AnsweredByMachine)),
         (Phase::Gate(_), CallEvent::Key(HEAR)) => (Some(code(script)), None),
         (Phase::Gate(_), CallEvent::Key(NOT_ASKED)) => {
-            let say = script.not_asked.clone();
-            (Some(Step { phase: Phase::Over, say, await_key_ms: None }), failed(Cause::DeclinedByPerson))
+            (Some(step(script, Phase::Over, Passage::NotAsked)), failed(Cause::DeclinedByPerson))
         }
         (Phase::Gate(spoken), CallEvent::Key(_) | CallEvent::NoKey) if spoken < script.gate_repeats => {
             (Some(gate(script, spoken + 1)), None)
         }
         (Phase::Gate(_), CallEvent::Key(_) | CallEvent::NoKey) => {
-            let say = script.no_key.clone();
-            (Some(Step { phase: Phase::Over, say, await_key_ms: None }), failed(Cause::NotAcknowledged))
+            (Some(step(script, Phase::Over, Passage::NoKey)), failed(Cause::NotAcknowledged))
         }
         (Phase::Gate(_), _) => (None, failed(Cause::NotAcknowledged)),
         (Phase::Code, CallEvent::Ended | CallEvent::NoKey) => (None, Some(Progress::Delivered)),
@@ -40,11 +40,16 @@ pub fn next(script: &Script, phase: Phase, event: CallEvent) -> (Option<Step>, O
 }
 
 fn gate(script: &Script, n: u8) -> Step {
-    Step { phase: Phase::Gate(n), say: script.gate.clone(), await_key_ms: Some(script.gate_wait_ms) }
+    Step { await_key_ms: Some(script.gate_wait_ms), ..step(script, Phase::Gate(n), Passage::Gate) }
 }
 
 fn code(script: &Script) -> Step {
-    Step { phase: Phase::Code, say: script.code.clone(), await_key_ms: None }
+    step(script, Phase::Code, Passage::Code)
+}
+
+fn step(script: &Script, phase: Phase, passage: Passage) -> Step {
+    let (locale, say) = (script.locale.clone(), passage.of(script).to_vec());
+    Step { phase, passage, locale, say, await_key_ms: None }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ impl Deliveries {
     pub fn start(self: &Arc<Self>) -> tokio::task::JoinHandle<()> {
         let deliveries = self.clone();
         tokio::spawn(self.clone().say_alive());
+        tokio::spawn(self.clone().keep_log());
         let mut stopping = self.stopping.subscribe();
         tokio::spawn(async move {
             let mut away = false;
@@ -48,6 +49,7 @@ impl Deliveries {
                 Ok(crew) => self.parts.metrics.gateways(crew.alive),
                 Err(error) => tracing::debug!(%error, "Store is away, the others do not hear from this gateway."),
             }
+            self.learn_breakers().await;
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(BEAT_MS)) => {}
                 _ = stopping.changed() => {}
@@ -125,6 +127,7 @@ impl Deliveries {
             }
         });
         futures_util::future::join_all(releases).await;
+        self.write_log().await;
         // Last: others look after its share from now on.
         if let Err(error) = self.parts.store.fleet.leave().await {
             tracing::debug!(%error, "Store is away, the others notice by themselves that this gateway is gone.");
