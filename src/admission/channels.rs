@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{Admission, Denied};
-use crate::model::{Channel, Country, Ms, NumberKind, NumberLimits, SECOND, Status};
-use crate::store::View;
+use crate::model::{Channel, Country, Ms, NumberKind, NumberLimits, SECOND, Status, TenantId};
+use crate::store::{Destination, View};
 
 /// The channel that a caller asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Why {
     Country,
     /// Not to this kind of number.
     NumberType,
+    /// This number lets nothing through: its owner answered STOP.
+    BlockedNetwork,
     /// No carrier may take it.
     NoRoute,
 }
@@ -83,7 +85,7 @@ impl Admission {
         self.permits(country, kind, channel).map(|()| channel)
     }
 
-    fn permits(&self, country: Country, kind: NumberKind, channel: Channel) -> Result<(), Denied> {
+    pub(super) fn permits(&self, country: Country, kind: NumberKind, channel: Channel) -> Result<(), Denied> {
         if kind.is_refused() || (channel == Channel::Sms && !kind.takes_sms()) {
             return Err(Denied::NumberType(kind, channel));
         }
@@ -96,13 +98,24 @@ impl Admission {
         Ok(())
     }
 
-    /// Which channels a record may be sent over at the view's instant.
-    pub fn channels(&self, view: &View, limits: &NumberLimits) -> Channels {
+    /// The channels that a tenant's number wants nothing over. None, if the store is away:
+    /// a send asks again.
+    pub async fn opted_out(&self, to: &Destination, tenant: &TenantId) -> Vec<Channel> {
+        let out = self.consents.opted_out(to.partition, to.hash).await.unwrap_or_default();
+        out.into_iter().filter(|out| out.tenant == *tenant).map(|out| out.channel).collect()
+    }
+
+    /// Which channels a record may be sent over at the view's instant; `out` are those
+    /// that the person wants nothing over.
+    pub fn channels(&self, view: &View, limits: &NumberLimits, out: &[Channel]) -> Channels {
         let ended = view.record.status_at(view.now) != Status::Pending;
         let waits = view.usage.waits(limits, view.now);
         let state = |channel| {
             if ended {
                 return NEVER;
+            }
+            if out.contains(&channel) {
+                return ChannelState::not(Why::BlockedNetwork);
             }
             let wait = waits.of(channel).map(|refusal| refusal.until - view.now);
             self.state(view.record.to.country, view.record.to.kind, channel, wait)
@@ -121,7 +134,9 @@ impl Admission {
             Ok(()) => ChannelState::from(wait),
             Err(Denied::Country(..)) => ChannelState::not(Why::Country),
             Err(Denied::NumberType(..)) => ChannelState::not(Why::NumberType),
-            Err(Denied::NoRoute(..) | Denied::Limit(_) | Denied::Store(_)) => ChannelState::not(Why::NoRoute),
+            Err(Denied::NoRoute(..) | Denied::OptedOut(_) | Denied::Limit(_) | Denied::Store(_)) => {
+                ChannelState::not(Why::NoRoute)
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Whether a send may happen at all: country, kind of number, channel, route,
-//! and the wide limits (address, prefix block, country, tenant). Owns taking
-//! those and giving them back. What lives with one number is asked by the store
+//! what the person does not want, and the wide limits (address, prefix block,
+//! country, tenant). Owns taking those and giving them back, and the opt-outs. What lives with one number is asked by the store
 //! in the same step as the delivery, not here.
 
 mod channels;
+mod optouts;
 mod wide;
 
 use std::net::IpAddr;
@@ -14,10 +15,11 @@ use crate::delivery::Deliveries;
 use crate::model::{Channel, Country, E164, NumberKind, Refusal, TenantId};
 use crate::number::Parsed;
 use crate::seal::Keys;
-use crate::store::{Destination, Limits, Memo, StoreError, Taken, Taking};
+use crate::store::{Consents, Destination, Limits, Memo, StoreError, Taken, Taking};
 use crate::telemetry::Metrics;
 
 pub use channels::{ChannelState, Channels, Wanted, Why};
+pub use optouts::{Keyword, OptOuts};
 
 /// Why a send is refused before anything is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum Denied {
     NumberType(NumberKind, Channel),
     /// No carrier may take it.
     NoRoute(Country, Channel),
+    /// The person does not want messages over this channel.
+    OptedOut(Channel),
     /// A wide limit.
     Limit(Refusal),
     /// The store is away; without limits nothing is sent.
@@ -45,6 +49,7 @@ pub struct Admitted {
 /// Decides who may send.
 pub struct Admission {
     limits: Arc<dyn Limits>,
+    consents: Arc<dyn Consents>,
     keys: Arc<Keys>,
     countries: Countries,
     wide: WideLimitOptions,
@@ -67,13 +72,14 @@ impl Admission {
     /// Admission under these rules.
     pub fn new(
         limits: Arc<dyn Limits>,
+        consents: Arc<dyn Consents>,
         keys: Arc<Keys>,
         countries: Countries,
         wide: WideLimitOptions,
         deliveries: Arc<Deliveries>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Admission { limits, keys, countries, wide, deliveries, metrics }
+        Admission { limits, consents, keys, countries, wide, deliveries, metrics }
     }
 
     /// May this send happen? Takes one from each wide limit if so.
@@ -84,15 +90,41 @@ impl Admission {
         wanted: Wanted,
         address: Option<IpAddr>,
     ) -> Result<Admitted, Denied> {
-        let channel = self.choose(to.country, to.kind, wanted)?;
+        let mut channel = self.choose(to.country, to.kind, wanted)?;
         let takes = wide::takes(&self.keys, &self.wide, tenant, to, address);
-        match self.limits.take(takes).await {
-            Ok(Taking::Taken(taken)) => Ok(Admitted { channel, taken }),
-            Ok(Taking::Refused(refusal)) => {
+        let (partition, hash) = (self.keys.partition(to.number), self.keys.number(to.number));
+        // One round: neither depends on the other.
+        let (taking, out) = tokio::join!(self.limits.take(takes), self.consents.opted_out(partition, hash));
+        let taken = match taking.map_err(Denied::Store)? {
+            Taking::Taken(taken) => taken,
+            Taking::Refused(refusal) => {
                 self.metrics.refusal(refusal.limit);
-                Err(Denied::Limit(refusal))
+                return Err(Denied::Limit(refusal));
             }
-            Err(error) => Err(Denied::Store(error)),
+        };
+        let is_out = |channel| match &out {
+            Ok(out) => out.iter().any(|out| out.tenant == *tenant && out.channel == channel),
+            Err(_) => false,
+        };
+        let denied = match &out {
+            Err(error) => Some(Denied::Store(error.clone())),
+            Ok(_) if !is_out(channel) => None,
+            // Who opted out of SMS may still be called, where the channel is ours to choose.
+            Ok(_) => match (wanted, self.permits(to.country, to.kind, Channel::Voice)) {
+                (Wanted::Auto, Ok(())) if !is_out(Channel::Voice) => {
+                    channel = Channel::Voice;
+                    None
+                }
+                _ => Some(Denied::OptedOut(channel)),
+            },
+        };
+        let admitted = Admitted { channel, taken };
+        match denied {
+            None => Ok(admitted),
+            Some(denied) => {
+                self.give_back(admitted).await;
+                Err(denied)
+            }
         }
     }
 
