@@ -27,3 +27,4 @@ pub mod telemetry;
 pub mod template;
 pub mod verification;
 pub mod voice;
+pub mod webhook;

@@ -41,6 +41,11 @@ fn denied(denied: Denied, now: Ms) -> Problem {
             let detail = format!("no carrier takes {channel} to {country}; the operator can configure one");
             Problem::new(Kind::NoRoute, detail).with("country", country).with("channel", channel)
         }
+        Denied::OptedOut(channel) => {
+            let detail =
+                format!("the person answered STOP; use another channel than {channel}, or ask them to send START");
+            Problem::new(Kind::OptedOut, detail).with("channel", channel)
+        }
         Denied::Limit(refusal) => limit(refusal, now),
         Denied::Store(error) => Problem::store(&error),
     }

@@ -2,6 +2,8 @@
 //! and the mapping of refusals to problems; decides nothing else. The OpenAPI
 //! document is generated from the handlers here.
 
+mod attempts;
+mod carriers;
 mod error;
 mod messages;
 mod numbers;
@@ -19,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::ServerOptions;
+use crate::delivery::Deliveries;
 use crate::http::{ApiKeys, BodyLimit, detached, time_limit};
 use crate::message::Messages;
 use crate::number::Numbers;
@@ -33,6 +36,8 @@ pub struct Api {
     pub messages: Arc<Messages>,
     /// Reads numbers.
     pub numbers: Arc<Numbers>,
+    /// How carriers do, and the log of attempts.
+    pub deliveries: Arc<Deliveries>,
     /// The keys.
     pub keys: ApiKeys,
 }
@@ -75,6 +80,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(messages::send))
         .routes(routes!(messages::get))
         .routes(routes!(numbers::lookup))
+        .routes(routes!(carriers::status))
+        .routes(routes!(attempts::list))
 }
 
 /// The router and its document.

@@ -261,13 +261,13 @@ pub async fn start(
     let answer = room.start(caller.tenant(), request).await.map_err(|e| error::send(e, room.clock.now()))?;
     Ok(match answer {
         StartAnswer::Created(view) => {
-            (StatusCode::CREATED, Json(Verification::of(&view, room, &limits))).into_response()
+            (StatusCode::CREATED, Json(Verification::of(&view, room, &limits, &[]))).into_response()
         }
         StartAnswer::Joined(view) => {
-            Json(Verification::of(&view, room, &limits).joined(None, view.now)).into_response()
+            Json(Verification::of(&view, room, &limits, &[]).joined(None, view.now)).into_response()
         }
         StartAnswer::Waiting(view, refusal) => {
-            Json(Verification::of(&view, room, &limits).joined(Some(refusal.until), view.now)).into_response()
+            Json(Verification::of(&view, room, &limits, &[]).joined(Some(refusal.until), view.now)).into_response()
         }
     })
 }
@@ -299,7 +299,7 @@ pub async fn resend(
         repeatable: key.as_deref().map(|key| Repeatable { key, body: &bytes }),
     };
     let view = room.resend(caller.tenant(), request).await.map_err(|e| error::send(e, room.clock.now()))?;
-    Ok((StatusCode::ACCEPTED, Json(Verification::of(&view, room, &room.limits(caller.tenant())))))
+    Ok((StatusCode::ACCEPTED, Json(Verification::of(&view, room, &room.limits(caller.tenant()), &[]))))
 }
 
 /// Check a code
@@ -358,7 +358,8 @@ pub async fn get(
     caller.may(Scope::Verify)?;
     let room = &api.verifications;
     let view = api.verification(&caller, &id).await?;
-    Ok(Json(Verification::of(&view, room, &room.limits(caller.tenant()))))
+    let out = room.admission.opted_out(&view.record.to, caller.tenant()).await;
+    Ok(Json(Verification::of(&view, room, &room.limits(caller.tenant()), &out)))
 }
 
 /// Cancel a verification
@@ -378,7 +379,7 @@ pub async fn cancel(
     let room = &api.verifications;
     let view =
         room.cancel(caller.tenant(), verification_id(&id)?).await.map_err(|e| error::send(e, room.clock.now()))?;
-    Ok(Json(Verification::of(&view, room, &room.limits(caller.tenant()))))
+    Ok(Json(Verification::of(&view, room, &room.limits(caller.tenant()), &[])))
 }
 
 /// Troubleshooting

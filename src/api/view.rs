@@ -127,8 +127,9 @@ fn deliveries(view: &View) -> Vec<Delivery> {
 }
 
 impl Verification {
-    /// A verification as it stands in the view.
-    pub fn of(view: &View, room: &Verifications, limits: &NumberLimits) -> Self {
+    /// A verification as it stands in the view; `out` are the channels that the person
+    /// wants nothing over.
+    pub fn of(view: &View, room: &Verifications, limits: &NumberLimits, out: &[Channel]) -> Self {
         let record = &view.record;
         Verification {
             id: record.id.to_string(),
@@ -139,7 +140,7 @@ impl Verification {
             locale: record.locale.clone(),
             locale_used: room.templates.used(&record.locale),
             attempts_left: record.max_wrong.saturating_sub(record.wrong),
-            channels: room.admission.channels(view, limits),
+            channels: room.admission.channels(view, limits, out),
             deliveries: deliveries(view),
             joined: false,
             retry_after_seconds: None,

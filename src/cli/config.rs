@@ -15,6 +15,9 @@ pub fn check(file: Option<PathBuf>, as_json: bool) -> Result<bool, Failure> {
     if let Err(error) = crate::app::words(&loaded.config) {
         problems.push(error.to_string());
     }
+    if let Err(error) = crate::app::check_carriers(&loaded.config) {
+        problems.extend(error.to_string().lines().map(str::to_owned));
+    }
     problems.extend(loaded.config.keys.iter().filter_map(|key| {
         let error = key.hash.parse::<ApiKeyHash>().err()?;
         Some(format!("key of {:?}: {error}", key.owner))

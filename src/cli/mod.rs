@@ -2,11 +2,14 @@
 //! worked, 1 it did not, 2 the call was wrong. Errors are one line with a hint.
 
 mod bench;
+mod carriers;
 mod client;
 mod config;
+mod doctor;
 mod health;
 mod run;
 mod store;
+mod table;
 mod talk;
 mod words;
 
@@ -74,6 +77,21 @@ enum Command {
         /// The gateway
         #[arg(long, env = "OTP_URL", default_value = "http://127.0.0.1:8080")]
         url: String,
+    },
+    /// Watch the carriers, try them, understand what they say, add one
+    #[command(subcommand)]
+    Carriers(carriers::CarriersCommand),
+    /// Check everything that a gateway needs, and say what to fix
+    #[command(
+        after_help = "Looks at configuration, store, clock, carriers and, if a gateway runs, its public URL. Sends nothing.\n\nExample:\n  otp-gateway doctor --config otp.toml"
+    )]
+    Doctor {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// For scripts
+        #[arg(long)]
+        json: bool,
     },
     /// Look after the store
     #[command(subcommand)]
@@ -289,6 +307,8 @@ pub fn main() -> ExitCode {
         Command::Send(args) => talk::send(args),
         Command::Check { id, code, gateway } => talk::check(&id, &code, &gateway),
         Command::Status { id, gateway } => talk::status(&id, &gateway),
+        Command::Carriers(command) => carriers::run(command),
+        Command::Doctor { config, json } => doctor::examine(config, json),
         Command::Health { url } => health::ask(&url),
         Command::Store(StoreCommand::Backup { file, config, path, json }) => {
             store::backup(&file, config.as_deref(), path, json)

@@ -6,6 +6,7 @@ mod body;
 mod layers;
 mod params;
 mod problem;
+mod ranged;
 mod serve;
 
 pub use auth::{ApiKeys, Caller};
@@ -13,4 +14,5 @@ pub use body::{Body, BodyLimit, IdempotencyKey, RawBody, check_text, check_texts
 pub use layers::{detached, observe, time_limit};
 pub use params::{InPath, InQuery};
 pub use problem::{Kind, Problem, fallback, method_not_allowed};
+pub use ranged::ranged;
 pub use serve::{Served, serve};

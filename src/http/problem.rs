@@ -42,6 +42,7 @@ kinds! {
     MalformedJson "malformed_json" 400 "The body is not JSON that can be read";
     Unauthorized "unauthorized" 401 "The API key is missing or wrong";
     MissingScope "missing_scope" 403 "The API key may not do this";
+    ForgedWebhook "forged_webhook" 403 "This does not come from the carrier";
     NotFound "not_found" 404 "There is no such thing here";
     MethodNotAllowed "method_not_allowed" 405 "This address does not take that method";
     RequestTimeout "request_timeout" 408 "The request took too long to arrive";
@@ -56,6 +57,7 @@ kinds! {
     InvalidNumber "invalid_number" 422 "The phone number cannot be used";
     NumberType "number_type" 422 "This kind of number is not contacted";
     CountryNotAllowed "country_not_allowed" 422 "This country is not served";
+    OptedOut "opted_out" 422 "The person does not want messages over this channel";
     NoRoute "no_route" 422 "No carrier can deliver this";
     NotSupportedYet "not_supported_yet" 422 "This field is not supported yet";
     IdempotencyMismatch "idempotency_mismatch" 422 "The idempotency key was used with another body";

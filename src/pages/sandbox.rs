@@ -16,7 +16,7 @@ use crate::carrier::Phase;
 use crate::carrier::sandbox::{Action, By, CallError, CallOutcome, Item, Outcome, Phones, Say, known};
 use crate::clock::rfc3339;
 use crate::config::Scope;
-use crate::http::{ApiKeys, Body, Caller, InPath, InQuery, Kind, Problem, RawBody, check_text};
+use crate::http::{ApiKeys, Body, Caller, InPath, InQuery, Kind, Problem, RawBody, check_text, ranged};
 use crate::model::{Channel, Locale, Part};
 use crate::voice::{self, Prompts};
 
@@ -193,30 +193,6 @@ impl Sandbox {
             Problem::new(Kind::Internal, "a recording is missing; see `otp-gateway templates lint`")
         })?;
         Ok(ranged(voice::wav(&audio), headers))
-    }
-}
-
-/// A WAV file, or the part of it that a player asks for (RFC 9110, 14.2).
-fn ranged(wav: Vec<u8>, headers: &HeaderMap) -> Response {
-    let total = wav.len();
-    let common =
-        [(header::CONTENT_TYPE, "audio/wav"), (header::CACHE_CONTROL, "no-store"), (header::ACCEPT_RANGES, "bytes")];
-    let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).and_then(|text| {
-        let (from, to) = text.strip_prefix("bytes=")?.split_once('-')?;
-        match (from, to) {
-            ("", last) => {
-                last.parse().ok().filter(|last| *last > 0).map(|last| (total.saturating_sub(last), total - 1))
-            }
-            (from, "") => from.parse().ok().map(|from: usize| (from, total - 1)),
-            (from, to) => Some((from.parse().ok()?, to.parse::<usize>().ok()?.min(total - 1))),
-        }
-    });
-    match range {
-        Some((from, to)) if from <= to => {
-            let content_range = [(header::CONTENT_RANGE, format!("bytes {from}-{to}/{total}"))];
-            (StatusCode::PARTIAL_CONTENT, common, content_range, wav[from..=to].to_vec()).into_response()
-        }
-        _ => (common, wav).into_response(),
     }
 }
 

@@ -38,6 +38,17 @@ struct Attempted {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PerCarrier {
+    carrier: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Hooked {
+    carrier: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PerChannel {
     channel: &'static str,
 }
@@ -85,6 +96,11 @@ pub struct Metrics {
     deliveries: Family<Delivered, Counter>,
     attempts: Family<Attempted, Counter>,
     submit_seconds: Family<PerChannel, Histogram>,
+    webhooks: Family<Hooked, Counter>,
+    unlisted_codes: Family<PerCarrier, Counter>,
+    breakers: Family<PerCarrier, Gauge<i64>>,
+    unknown_receipts: Counter,
+    log_lost: Counter,
     store_errors: Counter,
     running: Gauge<i64>,
     gateways: Gauge<i64>,
@@ -106,6 +122,11 @@ impl Default for Metrics {
             deliveries: Family::default(),
             attempts: Family::default(),
             submit_seconds: Family::new_with_constructor(seconds),
+            webhooks: Family::default(),
+            unlisted_codes: Family::default(),
+            breakers: Family::default(),
+            unknown_receipts: Counter::default(),
+            log_lost: Counter::default(),
             store_errors: Counter::default(),
             running: Gauge::default(),
             gateways: Gauge::default(),
@@ -119,6 +140,16 @@ impl Default for Metrics {
         registry.register("deliveries", "Deliveries that reached a state", metrics.deliveries.clone());
         registry.register("attempts", "Submissions, by carrier and outcome", metrics.attempts.clone());
         registry.register("submit_seconds", "Time until a carrier answered", metrics.submit_seconds.clone());
+        registry.register("webhooks", "Requests of carriers, by what became of them", metrics.webhooks.clone());
+        let about = "Codes of carriers that their errors.toml does not list";
+        registry.register("carrier_unlisted_codes", about, metrics.unlisted_codes.clone());
+        registry.register("carrier_breaker_open", "1 while a carrier is left alone", metrics.breakers.clone());
+        registry.register(
+            "receipts_unknown",
+            "Reports about attempts that are not known",
+            metrics.unknown_receipts.clone(),
+        );
+        registry.register("log_lost", "Entries of the log of attempts that were lost", metrics.log_lost.clone());
         registry.register("store_errors", "Operations that the store could not do", metrics.store_errors.clone());
         registry.register("deliveries_running", "Deliveries being worked on", metrics.running.clone());
         registry.register("gateways", "Gateways that live and share the store", metrics.gateways.clone());
@@ -155,6 +186,32 @@ impl Metrics {
         let channel = channel.as_str();
         self.attempts.get_or_create(&Attempted { carrier: carrier.to_owned(), channel, outcome }).inc();
         self.submit_seconds.get_or_create(&PerChannel { channel }).observe(took_seconds);
+    }
+
+    /// A carrier's request came in: `report`, `document`, `audio`, `mail`, `forged`,
+    /// `unreadable`.
+    pub fn webhook(&self, carrier: &str, outcome: &'static str) {
+        self.webhooks.get_or_create(&Hooked { carrier: carrier.to_owned(), outcome }).inc();
+    }
+
+    /// A carrier told a code or status that its profile does not list.
+    pub fn unlisted_code(&self, carrier: &str) {
+        self.unlisted_codes.get_or_create(&PerCarrier { carrier: carrier.to_owned() }).inc();
+    }
+
+    /// Whether a carrier is left alone.
+    pub fn breaker(&self, carrier: &str, open: bool) {
+        self.breakers.get_or_create(&PerCarrier { carrier: carrier.to_owned() }).set(open.into());
+    }
+
+    /// A report about an attempt that is not known.
+    pub fn unknown_receipt(&self) {
+        self.unknown_receipts.inc();
+    }
+
+    /// Entries of the log of attempts that could not be kept.
+    pub fn log_lost(&self, count: usize) {
+        self.log_lost.inc_by(count as u64);
     }
 
     /// The store could not do an operation.

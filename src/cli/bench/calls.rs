@@ -23,7 +23,7 @@ use crate::model::{
 use crate::seal::{random, token};
 use crate::store::{
     Begin, Begun, Destination, Lease, Moved, Receive, Record, Settle, Settled, Start, Started, Store, StoreError, Take,
-    Taking,
+    Taking, Then,
 };
 
 /// What sealing adds to a value: version, master's id, nonce and tag.
@@ -127,8 +127,13 @@ impl Calls {
 
     async fn deliver(self: &Arc<Self>, record: &Record, lease: Lease) -> Result<(), Failed> {
         let _permit = self.submits.acquire().await.expect("never closed");
-        let begin =
-            Begin { id: record.id.delivery(1), token: lease.token, carrier: "sandbox-a".into(), reason: REASON.into() };
+        let begin = Begin {
+            id: record.id.delivery(1),
+            token: lease.token,
+            carrier: "sandbox-a".into(),
+            reason: REASON.into(),
+            sender: None,
+        };
         let attempt = match self.store.numbers.begin(begin).await? {
             Begun::Attempt(attempt) => attempt,
             Begun::Lost | Begun::Ended => return Err(Failed::Answered("a delivery that is lost")),
@@ -137,7 +142,14 @@ impl Calls {
         let calls = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(calls.config.sandbox.sms_delay_ms)).await;
-            let receipt = Receive { id: attempt, progress: Progress::Delivered, network: None, pause_ms: 0 };
+            let receipt = Receive {
+                id: attempt,
+                progress: Progress::Delivered,
+                network: None,
+                pause_ms: 0,
+                reference: None,
+                then: Then::Fail,
+            };
             if let Err(error) = calls.store.numbers.receive(receipt).await {
                 tracing::warn!(%error, "A ceiling's receipt failed.");
             }

@@ -1,5 +1,7 @@
 //! Builds and connects everything. Owns the order of start and stop; no other
-//! file makes a room.
+//! room makes a room.
+
+mod carriers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,13 +10,13 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, OptOuts};
 use crate::api::{self, Api};
 use crate::carrier::CarrierEvents;
 use crate::carrier::sandbox::Phones;
 use crate::clock::Clock;
 use crate::config::{Config, StoreOptions, TenantOptions};
-use crate::delivery::{Carriers, Deliveries, Line, Parts, Wording};
+use crate::delivery::{Deliveries, Parts, Wording};
 use crate::http::{ApiKeys, Served, fallback, method_not_allowed, observe, serve};
 use crate::message::Messages;
 use crate::model::TenantId;
@@ -28,6 +30,9 @@ use crate::telemetry::Metrics;
 use crate::template::Templates;
 use crate::verification::Verifications;
 use crate::voice::Prompts;
+use crate::webhook::{self, Webhooks};
+
+pub use carriers::{Connected, check as check_carriers, connect as connect_carriers, library};
 
 /// Why a gateway does not start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +82,7 @@ impl Gateway {
         let (templates, prompts) = words(&config)?;
 
         let phones = open_phones(&config, &prompts, &clock)?;
-        let carriers = connect_carriers(&config, phones.as_ref())?;
+        let Connected { carriers, http } = connect_carriers(&config, keys.clone(), clock.clone(), phones.as_ref())?;
         let deliveries = Deliveries::new(Parts {
             store: store.clone(),
             keys: keys.clone(),
@@ -85,6 +90,8 @@ impl Gateway {
             templates: templates.clone(),
             wordings: tenants.iter().map(|(name, tenant)| (name.clone(), wording(tenant))).collect(),
             options: config.delivery.clone(),
+            routing: config.routing.clone(),
+            keep_log_days: config.archive.keep_days,
             gate: config.voice.gate,
             metrics: metrics.clone(),
             clock: clock.clone(),
@@ -95,6 +102,7 @@ impl Gateway {
         }
         let admission = Arc::new(Admission::new(
             store.limits.clone(),
+            store.consents.clone(),
             keys.clone(),
             config.countries.clone(),
             config.limits.wide.clone(),
@@ -111,6 +119,22 @@ impl Gateway {
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
+        let numbers = Arc::new(Numbers::new());
+        let opt_outs = Arc::new(OptOuts {
+            consents: store.consents.clone(),
+            archive: store.archive.clone(),
+            numbers: numbers.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+        });
+        let webhooks = Webhooks {
+            carriers: Arc::new(http),
+            events: deliveries.clone(),
+            opt_outs,
+            prompts: prompts.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        };
         let messages = Arc::new(Messages {
             store: store.clone(),
             keys,
@@ -121,9 +145,9 @@ impl Gateway {
             clock,
         });
 
-        let numbers = Arc::new(Numbers::new());
-        let (router, document) =
-            api::router(Api { verifications, messages, numbers, keys: api_keys.clone() }, &config.server);
+        let deliveries_api = deliveries.clone();
+        let api = Api { verifications, messages, numbers, deliveries: deliveries_api, keys: api_keys.clone() };
+        let (router, document) = api::router(api, &config.server);
         let pages = pages::router(Pages {
             phones: phones.clone(),
             prompts,
@@ -135,6 +159,7 @@ impl Gateway {
         });
         let router = router
             .merge(pages)
+            .merge(webhook::router(webhooks, &config.server))
             .fallback(fallback)
             .method_not_allowed_fallback(method_not_allowed)
             .layer(axum::middleware::from_fn_with_state(metrics, observe));
@@ -290,17 +315,4 @@ fn open_phones(config: &Config, prompts: &Arc<Prompts>, clock: &Clock) -> Result
     let delay = Duration::from_millis(config.sandbox.sms_delay_ms);
     let phones = Phones::open(path.as_deref(), prompts.clone(), clock.clone(), delay);
     phones.map(Some).map_err(|error| StartError::File(path.unwrap_or_default(), error))
-}
-
-fn connect_carriers(config: &Config, phones: Option<&Arc<Phones>>) -> Result<Carriers, StartError> {
-    let lines = config.carriers.iter().map(|(name, options)| match (options.profile.as_str(), phones) {
-        ("sandbox", Some(phones)) => Ok(Line::new(name, options.clone(), phones.carrier(name))),
-        ("sandbox", None) => {
-            Err(StartError::Config(format!("carriers.{name} needs the sandbox phone; set sandbox.enabled = true")))
-        }
-        (other, _) => {
-            Err(StartError::Config(format!("carriers.{name}: there is no profile {other:?}, known: sandbox")))
-        }
-    });
-    Ok(Carriers::new(lines.collect::<Result<_, _>>()?))
 }

@@ -1,0 +1,64 @@
+//! `/v1/carriers`.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use crate::config::Scope;
+use crate::delivery::{CarrierStatus, StatusFilter};
+use crate::http::{Caller, InQuery, Problem};
+use crate::model::Country;
+
+/// What to look at.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Filter {
+    /// One country only, two letters.
+    #[param(example = "JP")]
+    country: Option<String>,
+    /// `sms` or `voice` only.
+    channel: Option<String>,
+    /// How far back, 1 to 48; 24 by default.
+    hours: Option<u64>,
+}
+
+/// How the carriers do.
+#[derive(Serialize, ToSchema)]
+pub struct Carriers {
+    /// How far back the figures go.
+    hours: u64,
+    /// Every configured carrier.
+    carriers: Vec<CarrierStatus>,
+}
+
+/// How the carriers do
+///
+/// Figures are over all gateways that share the store, in slices of ten minutes; breaker
+/// and pace are as this gateway sees them.
+#[utoipa::path(get, operation_id = "getCarriers", path = "/v1/carriers", tag = "carriers", params(Filter),
+    responses(
+        (status = 200, description = "Every configured carrier", body = Carriers),
+        (status = "4XX", description = "A problem document", content_type = "application/problem+json")))]
+pub async fn status(
+    State(api): State<Api>,
+    caller: Caller,
+    InQuery(filter): InQuery<Filter>,
+) -> Result<Json<Carriers>, Problem> {
+    caller.may(Scope::Ops)?;
+    let country = filter.country.map(|text| {
+        let upper = text.to_uppercase();
+        Country::new(&upper).ok_or_else(|| Problem::field("country", "must be a two-letter country such as JP"))
+    });
+    let channel =
+        filter.channel.map(|text| text.parse().map_err(|_| Problem::field("channel", "must be sms or voice")));
+    let hours = filter.hours.unwrap_or(24);
+    if !(1..=48).contains(&hours) {
+        return Err(Problem::field("hours", "must lie between 1 and 48"));
+    }
+    let filter = StatusFilter { country: country.transpose()?, channel: channel.transpose()?, hours };
+    let carriers = api.deliveries.carrier_status(filter).await.map_err(|error| Problem::store(&error))?;
+    Ok(Json(Carriers { hours, carriers }))
+}
