@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use otp_gateway::carrier::sandbox::Item;
 use otp_gateway::model::{Cause, Ms, Progress, RecordId};
-use otp_gateway::store::{Begin, Begun, Moved, Next, Receive, Release, Renew, Renewed, Settle, Settled, Store};
+use otp_gateway::store::{Begin, Begun, Moved, Next, Receive, Release, Renew, Renewed, Settle, Settled, Store, Then};
 use serde_json::Value;
 
 use super::crew::{Site, every_sms, given, idle, metric, now, pause, resume, see_each_other};
@@ -85,7 +85,7 @@ async fn all_lost(store: &Store, id: RecordId, m: u16, old: otp_gateway::model::
     let (delivery, numbers) = (id.delivery(1), &store.numbers);
     let renewed = numbers.renew(Renew { id: delivery, lease: otp_gateway::store::Lease { token: old, ms: 60_000 } });
     assert_eq!(renewed.await.unwrap(), if ended { Renewed::Ended } else { Renewed::Lost });
-    let begin = Begin { id: delivery, token: old, carrier: "late".into(), reason: "late".into() };
+    let begin = Begin { id: delivery, token: old, carrier: "late".into(), reason: "late".into(), sender: None };
     assert_eq!(numbers.begin(begin).await.unwrap(), if ended { Begun::Ended } else { Begun::Lost });
     let reference = Some("late".to_owned());
     for moved in [
@@ -113,7 +113,13 @@ async fn an_old_lease_changes_no_byte() {
         hangs.numbers.start(maker.start(record, open_limits(), 1)).await.unwrap();
         let [old, new] = [lease(300).token, lease(300).token];
         until(SOON, "the first claim", || async { (!claim(&hangs, old, 300).await.is_empty()).then_some(()) }).await;
-        let begin = |token| Begin { id: id.delivery(1), token, carrier: "sandbox".into(), reason: "a test".into() };
+        let begin = |token| Begin {
+            id: id.delivery(1),
+            token,
+            carrier: "sandbox".into(),
+            reason: "a test".into(),
+            sender: None,
+        };
         assert_eq!(hangs.numbers.begin(begin(old)).await.unwrap(), Begun::Attempt(id.delivery(1).attempt(1)));
         until(SOON, "the second claim", || async { (!claim(&takes, new, 60_000).await.is_empty()).then_some(()) })
             .await;
@@ -138,7 +144,14 @@ async fn an_old_lease_changes_no_byte() {
 
         takes
             .numbers
-            .receive(Receive { id: mine, progress: Progress::Delivered, network: None, pause_ms: 0 })
+            .receive(Receive {
+                id: mine,
+                progress: Progress::Delivered,
+                network: None,
+                pause_ms: 0,
+                reference: None,
+                then: Then::Fail,
+            })
             .await
             .unwrap();
         let before = stored(&mut raw, id).await;

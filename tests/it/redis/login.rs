@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use otp_gateway::clock::Clock;
+use otp_gateway::model::{Cause, Channel};
+use otp_gateway::seal::token;
+use otp_gateway::store::{LogEntry, Store, Switch};
 use serde_json::json;
 
+use super::made::{Maker, open};
 use super::servers::{Cluster, Sentinels, Server};
 use super::{master_key, refused};
 use crate::gateway::{Gateway, tells};
 
 /// What the gateway sends itself. `docs/operations.md` lists the same.
-const PLAIN: [&str; 6] = ["EVAL", "EVALSHA", "GET", "INFO", "SET", "ZRANGE"];
+const PLAIN: [&str; 7] = ["EVAL", "EVALSHA", "GET", "HGETALL", "INFO", "SET", "ZRANGE"];
 /// What the way to the master needs beside it: nothing is worse without, INFO says the same.
 const SENTINEL: [&str; 1] = ["+role"];
 /// Without PING connections are made again whenever the slots are looked up.
@@ -47,6 +52,28 @@ fn with_login(url: &str) -> String {
     url.replacen("://", &format!("://gateway:{ENCODED}@"), 1)
 }
 
+/// What is asked of a store for carriers that the sandbox is not.
+async fn carriers_need(store: &Store) {
+    let (maker, archive) = (Maker::new(), &store.archive);
+    let to = maker.number();
+    let sent = maker.logged(maker.verification(&to, 1_000).id, &to, Clock::System.now());
+    let (id, name) = (sent.id, token());
+    archive.log(vec![LogEntry::Submitted(sent)], 1_000).await.expect("log");
+    assert_eq!(archive.attempts(to.partition, to.hash, 9).await.expect("attempts").len(), 1);
+    assert_eq!(archive.find(name, Some((vec![1], 1_000))).await.expect("find"), None);
+    assert_eq!(archive.index(name, id, 1_000).await.expect("index").len(), 1);
+    archive.tally(vec![("sent".into(), 1)]).await.expect("tally");
+    assert_eq!(archive.tallies(0).await.expect("tallies").len(), 1);
+    let (consents, fleet) = (&store.consents, &store.fleet);
+    consents.opt_out(to.partition, to.hash, vec![maker.tenant.clone()], Channel::Sms).await.expect("opt_out");
+    assert_eq!(consents.opted_out(to.partition, to.hash).await.expect("opted_out").len(), 1);
+    assert_eq!(consents.opt_in(to.partition, to.hash, None, Channel::Sms).await.expect("opt_in"), 1);
+    let open = Switch { until: 1, strikes: 1, cause: Cause::AuthFailed };
+    fleet.switch("acme", Some(open)).await.expect("switch");
+    assert_eq!(fleet.switches().await.expect("switches").len(), 1);
+    assert!(fleet.only_one("report", 1_000).await.expect("only_one"));
+}
+
 /// Every script is called, and nothing is refused to the user.
 async fn works(url: &str, servers: &[&Server]) {
     for server in servers {
@@ -74,6 +101,7 @@ async fn works(url: &str, servers: &[&Server]) {
     let second = gateway.start(&gateway.number()).await;
     gateway.delete(&format!("/v1/verifications/{second}")).await;
     assert_eq!(gateway.get("/readyz").await.status, 200);
+    carriers_need(&open(&with_login(url)).await).await;
     for server in servers {
         assert_eq!(server.command(&["ACL", "LOG"]), "", "something was refused to the user");
     }

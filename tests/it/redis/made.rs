@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use otp_gateway::admission::destination;
 use otp_gateway::clock::Clock;
 use otp_gateway::delivery::Payload;
-use otp_gateway::model::{AskedBy, Channel, Digest, Locale, Ms, NumberLimits, RecordId, RecordKind, TenantId};
+use otp_gateway::model::{
+    AskedBy, AttemptState, Channel, Currency, Digest, Locale, Money, Ms, Network, NumberLimits, RecordId, RecordKind,
+    TenantId,
+};
 use otp_gateway::number::Numbers;
 use otp_gateway::seal::{Keys, MasterKey, draw_code, random, token};
 use otp_gateway::store::conformance;
 use otp_gateway::store::redis::Redis;
-use otp_gateway::store::{Claim, Claimed, Destination, Lease, Record, Start, Store};
+use otp_gateway::store::{Claim, Claimed, Destination, Lease, Logged, Record, Reported, Start, Store};
 
 use super::options;
 
@@ -55,6 +58,41 @@ impl Maker {
     pub fn start(&self, record: Record, limits: NumberLimits, lease_ms: Ms) -> Start {
         let (channel, asked_by) = (Channel::Sms, AskedBy::Person);
         Start { record, channel, asked_by, limits, lease: lease(lease_ms), memo: None }
+    }
+}
+
+impl Maker {
+    /// The log's entry of an SMS that a carrier took for that record.
+    pub fn logged(&self, id: RecordId, to: &Destination, started: Ms) -> Logged {
+        let nth = self.made.fetch_add(1, Ordering::Relaxed);
+        Logged {
+            id: id.delivery(1).attempt(1),
+            partition: to.partition,
+            number: to.hash,
+            tenant: self.tenant.clone(),
+            channel: Channel::Sms,
+            country: to.country,
+            network: to.network.clone(),
+            carrier: "twilio-main".into(),
+            sender: Some("+15005550006".into()),
+            reason: "drawn by weight, weight 100, of 2".into(),
+            state: AttemptState::Submitted,
+            code: None,
+            cause: None,
+            reference: Some(format!("SM{nth:032x}")),
+            price: None,
+            accepted: started - 12,
+            started,
+            submitted: Some(started + 180),
+        }
+    }
+
+    /// The report that it arrived, with its price.
+    pub fn reported(&self, of: &Logged) -> Reported {
+        let price = Money::new("-0.0075", Currency::new("USD").expect("three letters"));
+        let network = Some(Network::Known("440-10".into()));
+        let (id, number, state) = (of.id, of.number, AttemptState::Delivered);
+        Reported { id, number, state, cause: None, code: None, reference: None, network, price, at: of.started + 4_200 }
     }
 }
 

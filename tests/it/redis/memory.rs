@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use otp_gateway::model::{Cause, Channel, DAY, Digest, LimitName, LimitSpec, Ms};
+use otp_gateway::clock::Clock;
+use otp_gateway::model::{Cause, Channel, DAY, Digest, LimitName, LimitSpec, Ms, RecordId};
 use otp_gateway::seal::{random, token};
 use otp_gateway::store::{
-    Begin, Begun, Cancel, Check, Checked, Claim, Memo, Moved, Next, Record, Resend, Settle, Start, Started, Store,
-    Take, Taking,
+    Begin, Begun, Cancel, Check, Checked, Claim, Destination, LogEntry, Memo, Moved, Next, Record, Resend, Settle,
+    Start, Started, Store, Switch, TALLY_KEPT_MS, Take, Taking,
 };
 
 use super::made::{Maker, lease, open, open_limits, record_key, usual_limits};
@@ -31,7 +32,7 @@ fn memo() -> Memo {
 }
 
 /// One caller: starts, asks again, guesses, and sometimes cancels.
-async fn use_once(store: &Store, maker: &Maker, to: &otp_gateway::store::Destination, subject: Digest) {
+async fn use_once(store: &Store, maker: &Maker, to: &Destination, subject: Digest) {
     let takes = WIDE.map(|spec| Take { limit: LimitName::Address, key: Digest([uniform(8) as u8; 16]), spec });
     let taken = store.limits.take(takes.to_vec()).await.unwrap();
     let mut record = maker.verification(to, LIFE);
@@ -59,6 +60,28 @@ async fn use_once(store: &Store, maker: &Maker, to: &otp_gateway::store::Destina
         store.numbers.cancel(Cancel { id, tenant }).await.unwrap();
     }
     store.fleet.turn("sandbox", LimitSpec { count: 2_000, per_ms: 1_000 }).await.unwrap();
+    keep_once(store, maker, to, id).await;
+}
+
+/// What else a gateway keeps about an attempt and its number.
+async fn keep_once(store: &Store, maker: &Maker, to: &Destination, id: RecordId) {
+    let (archive, consents, fleet, name) = (&store.archive, &store.consents, &store.fleet, token());
+    let sent = maker.logged(id, to, Clock::System.now());
+    archive
+        .log(vec![LogEntry::Reported(maker.reported(&sent)), LogEntry::Submitted(sent.clone())], KEPT)
+        .await
+        .unwrap();
+    archive.find(name, Some((vec![uniform(2) as u8], KEPT))).await.unwrap();
+    if uniform(2) == 0 {
+        archive.index(name, sent.id, KEPT).await.unwrap();
+    }
+    archive.tally(vec![("sent".into(), 1)]).await.unwrap();
+    let (partition, tenants) = (to.partition, vec![maker.tenant.clone()]);
+    consents.opt_out(partition, to.hash, tenants, Channel::Sms).await.unwrap();
+    consents.opt_in(partition, to.hash, None, Channel::Sms).await.unwrap();
+    let until = Clock::System.now() + KEPT;
+    fleet.switch("acme", Some(Switch { until, strikes: 1, cause: Cause::AuthFailed })).await.unwrap();
+    fleet.only_one("a soak", KEPT).await.unwrap();
 }
 
 /// One gateway's worker, until it is told to stop: takes what is due and submits it.
@@ -67,7 +90,7 @@ async fn work(store: &Store, stop: &AtomicBool) {
         let (lease, numbers) = (lease(60), &store.numbers);
         for claimed in numbers.claim(Claim { lease, limit: 64 }).await.unwrap() {
             let (id, token) = (claimed.record.id.delivery(claimed.n), lease.token);
-            let begin = Begin { id, token, carrier: "sandbox".into(), reason: "a soak".into() };
+            let begin = Begin { id, token, carrier: "sandbox".into(), reason: "a soak".into(), sender: None };
             let Begun::Attempt(id) = numbers.begin(begin).await.unwrap() else { continue };
             let moved = match uniform(4) {
                 0 => Moved::Failed(Cause::TemporaryCarrierFault, Next::Later(50)),
@@ -120,6 +143,13 @@ fn kind(key: &str) -> (&'static str, Option<Ms>) {
         rest if rest.starts_with("ver_") => ("record", Some(LIFE + DAY)),
         rest if rest.starts_with("n:") => ("number", Some(DAY)),
         rest if rest.starts_with("m:") => ("memo", Some(KEPT)),
+        rest if rest.starts_with("a:") => ("log", Some(KEPT)),
+        rest if rest.starts_with("o:") => ("opt-outs", None),
+        rest if rest.starts_with("ref:") && rest.ends_with(":p") => ("parked", Some(10_000)),
+        rest if rest.starts_with("ref:") => ("reference", Some(KEPT)),
+        rest if rest.starts_with("tally:") => ("tally", Some(TALLY_KEPT_MS)),
+        rest if rest.starts_with("once:") => ("once", Some(KEPT)),
+        "switches" => ("switches", Some(KEPT + DAY)),
         rest if rest.starts_with("w:") && rest.contains(":g:") => ("given back", Some(10_000)),
         rest if rest.starts_with("w:") => ("window", Some(span(rest) + 2 * span(rest).div_ceil(12))),
         rest if rest.starts_with("pace:") => ("pace", Some(2_000)),
@@ -143,12 +173,12 @@ async fn expire_all(server: &Server) {
     .await;
 }
 
-fn used(server: &Server) -> u64 {
+pub fn used(server: &Server) -> u64 {
     server.info("used_memory").parse().unwrap()
 }
 
 /// The same when Redis has finished growing its tables, which it does bit by bit.
-async fn used_at_rest(server: &Server) -> u64 {
+pub async fn used_at_rest(server: &Server) -> u64 {
     let (mut last, mut same) = (0, 0);
     until(SOON, "memory that stands still", || {
         let now = used(server);
@@ -204,7 +234,7 @@ async fn submitted(store: &Store, maker: &Maker, n: usize) -> Record {
     let started = store.numbers.start(op).await.unwrap();
     assert!(matches!(started, Started::Created(_)));
     let reason = "drawn by weight, weight 100, of 2".to_owned();
-    let begin = Begin { id: id.delivery(1), token, carrier: "sandbox-a".into(), reason };
+    let begin = Begin { id: id.delivery(1), token, carrier: "sandbox-a".into(), reason, sender: None };
     let Begun::Attempt(attempt) = store.numbers.begin(begin).await.unwrap() else { panic!("it was started now") };
     let moved = Moved::Submitted { reference: Some(format!("sbx_{n}")), keep_lease: false };
     match store.numbers.settle(Settle { id: attempt, token, moved }).await.unwrap() {

@@ -5,6 +5,7 @@ mod crew;
 mod failover;
 mod failures;
 mod fleet;
+mod log;
 mod login;
 mod made;
 mod memory;

@@ -21,11 +21,12 @@ fn swap(text: &str, old: &str, new: &str) -> String {
     text.replacen(old, new, 1)
 }
 
-/// The scripts of a version 2: records, numbers and kept answers are stored with a 2.
-/// The Rust side of version 2 would read that; ours stands in for it, so the scripts
+/// The scripts of a version 3: records, numbers and kept answers are stored with a 3.
+/// The Rust side of version 3 would read that; ours stands in for it, so the scripts
 /// take it off again before they use or answer it.
-fn version_2(_: &str, text: String) -> String {
-    let text = swap(&text, "local VERSION = 1", "local VERSION = 2");
+fn version_3(_: &str, text: String) -> String {
+    let text =
+        swap(&text, "local VERSION, PLAIN, WITH_SENDERS = 2, 1, 2", "local VERSION, PLAIN, WITH_SENDERS = 3, 3, 3");
     let text = swap(&text, "  return value\nend", "  value[value.v and 'v' or 1] = 1\n  return value\nend");
     let set = |what: &str| format!("  local raw = pack_{what}({what})\n  redis.call('SET', key, raw,");
     let both = |what: &str| {
@@ -63,7 +64,7 @@ async fn all_newer(old: &Store, start: &Start, memo: Memo, token: Digest) {
     refused.push(("resend", numbers.resend(resend).await.err()));
     refused.push(("cancel", numbers.cancel(Cancel { id, tenant }).await.err()));
     refused.push(("renew", numbers.renew(Renew { id: id.delivery(1), lease: lease(1_000) }).await.err()));
-    let begin = Begin { id: id.delivery(1), token, carrier: "sandbox".into(), reason: "a test".into() };
+    let begin = Begin { id: id.delivery(1), token, carrier: "sandbox".into(), reason: "a test".into(), sender: None };
     refused.push(("begin", numbers.begin(begin).await.err()));
     let settle = Settle { id: id.delivery(1).attempt(1), token, moved: submitted() };
     refused.push(("settle", numbers.settle(settle).await.err()));
@@ -92,7 +93,7 @@ fn another_id(id: RecordId) -> RecordId {
 async fn what_a_newer_version_wrote_is_left_alone_and_not_lost() {
     let server = Server::start(&[]).await;
     let (old, maker) = (open(&server.url()).await, Maker::new());
-    let new = Redis::open_with(&options(&server.url(), "otp:"), &Clock::followed(), &version_2).await.unwrap();
+    let new = Redis::open_with(&options(&server.url(), "otp:"), &Clock::followed(), &version_3).await.unwrap();
     let mut raw = raw(&server.url()).await;
     let memo = Memo { key: lease(0).token, fingerprint: lease(0).token, keep_ms: 60_000 };
     let mut record = maker.verification(&maker.number(), 600_000);
@@ -101,7 +102,7 @@ async fn what_a_newer_version_wrote_is_left_alone_and_not_lost() {
     // Its first owner dies with the lease.
     let start = Start { memo: Some(memo), ..maker.start(record, open_limits(), 100) };
     assert!(matches!(new.numbers.start(start.clone()).await.unwrap(), Started::Created(_)));
-    assert_eq!(old.numbers.read(id).await, Err(StoreError::Newer), "version 2 writes a 2");
+    assert_eq!(old.numbers.read(id).await, Err(StoreError::Newer), "version 3 writes a 3");
 
     // Its record, its number and its kept answer.
     let keys = server.command(&["KEYS", "otp:{p*"]);
@@ -124,7 +125,7 @@ async fn what_a_newer_version_wrote_is_left_alone_and_not_lost() {
     assert!(due.is_some(), "it is still in the schedule {}", jobs_key(id));
     assert!(lives > 0);
 
-    // Version 1 goes on looking; version 2 gets the job all the same.
+    // Version 1 goes on looking; version 3 gets the job all the same.
     let (begun, token) = (Instant::now(), lease(0).token);
     let goes_on = async {
         loop {
@@ -132,14 +133,15 @@ async fn what_a_newer_version_wrote_is_left_alone_and_not_lost() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let gets = until(Duration::from_secs(60), "version 2's claim", || async {
+    let gets = until(Duration::from_secs(60), "version 3's claim", || async {
         claim(&new, token, 60_000).await.into_iter().find(|claimed| claimed.record.id == id)
     });
     let taken = tokio::select! { () = goes_on => unreachable!("it has no end"), taken = gets => taken };
     let waited = begun.elapsed();
-    let begin = Begin { id: id.delivery(taken.n), token, carrier: "sandbox".into(), reason: "a test".into() };
-    let Begun::Attempt(attempt) = new.numbers.begin(begin).await.unwrap() else { panic!("version 2 holds it") };
+    let begin =
+        Begin { id: id.delivery(taken.n), token, carrier: "sandbox".into(), reason: "a test".into(), sender: None };
+    let Begun::Attempt(attempt) = new.numbers.begin(begin).await.unwrap() else { panic!("version 3 holds it") };
     let settled = new.numbers.settle(Settle { id: attempt, token, moved: submitted() }).await.unwrap();
     assert!(matches!(settled, Settled::Done(_)));
-    println!("version 2's job waited {waited:?} more beside a version 1 that looks as often, and was done");
+    println!("version 3's job waited {waited:?} more beside a version 1 that looks as often, and was done");
 }

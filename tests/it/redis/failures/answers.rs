@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use otp_gateway::model::{Cause, Channel, HOUR, MINUTE, Progress};
+use otp_gateway::seal::token;
+use otp_gateway::store::{Begin, Begun, Moved, Receive, Received, Settle, Then};
 use serde_json::{Value, json};
 
 use super::scene::over;
 use crate::gateway::{Gateway, code_in, until, wrong};
+use crate::redis::made::{Maker, open, open_limits};
 use crate::redis::proxy::Proxy;
 use crate::redis::servers::Server;
 
@@ -113,4 +117,45 @@ async fn a_retry_after_a_lost_answer_gets_the_first_answer() {
     losing(&proxy, &script!("claim"), gateway.delete(&outcomes)).await.expect(204);
     gateway.delivery(&id, 1, "delivered").await;
     assert_eq!((attempts(&gateway, &id).await, gateway.arrived(&to).await.len()), (3, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_carriers_need_survives_a_lost_answer_too() {
+    let server = Server::start(&[]).await;
+    let proxy = Proxy::to(server.port()).await;
+    let (store, maker) = (open(&proxy.url()).await, Maker::new());
+    let (archive, fleet, numbers) = (&store.archive, &store.fleet, &store.numbers);
+    let (record, name, other) = (maker.verification(&maker.number(), HOUR), token(), token());
+    let (id, channel) = (record.id.delivery(1), Channel::Sms);
+    // So that every script is known, and a repeat is one of a lost answer.
+    assert_eq!(archive.index(other, id.attempt(1), HOUR).await, Ok(vec![]));
+    assert_eq!(fleet.only_one("another report", HOUR).await, Ok(true));
+    let stray = |then| {
+        let progress = Progress::Failed(Cause::CarrierFiltered);
+        Receive { id: id.attempt(1), progress, network: None, pause_ms: 0, reference: None, then }
+    };
+    assert_eq!(numbers.receive(stray(Then::Fail)).await, Ok(Received::Unknown));
+
+    // The report that came early is given to the repeat, and to nobody after it.
+    archive.find(name, Some((vec![7], MINUTE))).await.unwrap();
+    let parked = losing(&proxy, &script!("index"), archive.index(name, id.attempt(1), HOUR)).await;
+    assert_eq!(parked, Ok(vec![vec![7]]));
+    assert_eq!(archive.index(name, id.attempt(1), HOUR).await, Ok(vec![]));
+    // The one whose answer was lost is the one.
+    assert_eq!(losing(&proxy, &script!("once"), fleet.only_one("report", HOUR)).await, Ok(true));
+    assert_eq!(fleet.only_one("report", HOUR).await, Ok(false));
+
+    // One failure is one retry.
+    let start = maker.start(record, open_limits(), 15_000);
+    let token = start.lease.token;
+    numbers.start(start).await.unwrap();
+    let begin = Begin { id, token, carrier: "acme".into(), reason: "a test".into(), sender: Some("ACME".into()) };
+    assert_eq!(numbers.begin(begin).await, Ok(Begun::Attempt(id.attempt(1))));
+    let moved = Moved::Submitted { reference: None, keep_lease: false };
+    numbers.settle(Settle { id: id.attempt(1), token, moved }).await.unwrap();
+    let received = losing(&proxy, &script!("receive"), numbers.receive(stray(Then::Another))).await.unwrap();
+    let Received::Moved(record) = received else { panic!("{received:?}") };
+    let delivery = record.delivery(1).unwrap();
+    assert_eq!((delivery.channel, delivery.retries, delivery.due.is_some()), (channel, 1, true));
+    assert_eq!(numbers.receive(stray(Then::Another)).await, Ok(Received::Same));
 }
