@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::gateway::{Gateway, tells};
 
-const OPERATIONS: [(&str, &str); 9] = [
+const OPERATIONS: [(&str, &str); 11] = [
     ("/v1/verifications", "post"),
     ("/v1/verifications/{id}", "get"),
     ("/v1/verifications/{id}", "delete"),
@@ -19,6 +19,8 @@ const OPERATIONS: [(&str, &str); 9] = [
     ("/v1/messages", "post"),
     ("/v1/messages/{id}", "get"),
     ("/v1/numbers/lookup", "post"),
+    ("/v1/carriers", "get"),
+    ("/v1/support/attempts", "post"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

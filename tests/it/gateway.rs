@@ -99,6 +99,11 @@ impl Setup {
         self
     }
 
+    /// Where its data will be; other files may stand there too.
+    pub fn folder(&self) -> &Path {
+        self.data.path()
+    }
+
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.into());
         self
@@ -151,9 +156,11 @@ impl Gateway {
         data: Arc<tempfile::TempDir>,
         secrets: Arc<Mutex<Vec<String>>>,
     ) -> Gateway {
+        let names_port = arguments.iter().any(|argument| argument == "--listen");
         let mut child = Command::new(program())
-            .args(["demo", "--listen", "127.0.0.1:0", "--data"])
+            .args(["demo", "--data"])
             .arg(data.path())
+            .args(if names_port { &[][..] } else { &["--listen", "127.0.0.1:0"] })
             .args(&arguments)
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .env("OTP_LOG__LEVEL", "trace")

@@ -1,6 +1,7 @@
 //! Tests that drive the real program over sockets, one file per behaviour.
 
 mod gateway;
+mod ports;
 
 mod auth;
 mod backup;
@@ -8,9 +9,11 @@ mod bad_input;
 mod browser;
 mod carriers;
 mod command_line;
+mod contracts;
 mod disk_full;
 mod docs;
 mod durability;
+mod faults;
 mod idempotency;
 mod journey;
 mod kill;

@@ -1,0 +1,136 @@
+//! Carriers held to contracts that nobody here wrote: Twilio's published document, the
+//! vendors' own libraries, and the signatures that those make.
+//!
+//! ```text
+//! gateway ──► strict_mock.py   every request as Twilio documents it; signed reports come back
+//! gateway ──► recorder.py ◄── the vendor's library        twins: the same send, compared
+//! signer.py ──► gateway        what the vendor's library signs is believed, and nothing else
+//! ```
+
+mod calls;
+mod signer;
+mod twilio;
+mod twins;
+mod webhooks;
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::gateway::{Gateway, SOON, Setup, until};
+use crate::ports::free_port;
+
+/// How long a Python program may take to start: the libraries are large.
+const STARTING: Duration = Duration::from_secs(60);
+
+/// The interpreter that has the vendors' libraries.
+fn python() -> Command {
+    Command::new(std::env::var("OTP_TEST_PYTHON").expect("run ./test: it installs the libraries and names its python"))
+}
+
+fn script(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/contracts", name].iter().collect()
+}
+
+/// A Python program that serves HTTP; it is killed when this goes away.
+struct Served {
+    child: Child,
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Served {
+    /// Starts `script PORT …` and waits until it answers at `ready`.
+    async fn start(name: &str, arguments: &[&str], ready: &str, http: reqwest::Client, scheme: &str) -> Served {
+        let port = free_port();
+        let child = python()
+            .arg(script(name))
+            .arg(port.to_string())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("python starts");
+        let mut served = Served { child, url: format!("{scheme}://127.0.0.1:{port}"), http };
+        until(STARTING, "the start of a Python program", || {
+            if let Some(status) = served.child.try_wait().unwrap() {
+                let mut told = String::new();
+                served.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+                panic!("{name} ended with {status}: {told}");
+            }
+            let request = served.http.get(format!("{}{ready}", served.url)).send();
+            async { request.await.ok().filter(|answer| answer.status().is_success()).map(drop) }
+        })
+        .await;
+        served
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: String) {
+        let sent = self.http.post(format!("{}{path}", self.url)).body(body).send().await.unwrap();
+        assert!(sent.status().is_success(), "{}", sent.status());
+    }
+
+    /// What came in so far, once it is at least `n`.
+    async fn requests(&self, n: usize) -> Vec<Value> {
+        until(SOON, &format!("request {n}"), || async {
+            let all = self.get("/_requests").await;
+            Some(all.as_array().unwrap().clone()).filter(|all| all.len() >= n)
+        })
+        .await
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A client for programs of the tests.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap()
+}
+
+/// A gateway with one carrier, `main`, that reaches it at its own address. Nobody else
+/// takes what `main` refuses.
+fn gateway_of(carrier: &str) -> Setup {
+    let port = free_port();
+    let config = format!(
+        "[server]\npublic_url = \"http://127.0.0.1:{port}\"\n\
+         [carriers.sandbox-a]\nprofile = \"sandbox\"\ncountries = [\"AQ\"]\n\
+         [carriers.sandbox-b]\nprofile = \"sandbox\"\ncountries = [\"AQ\"]\n{carrier}"
+    );
+    Gateway::setup()
+        .argument("--relaxed-limits")
+        .argument("--listen")
+        .argument(&format!("127.0.0.1:{port}"))
+        .config(&config)
+        .option("OTP_LIMITS__NUMBER__SMS_INTERVAL_SECONDS", "0")
+        .option("OTP_LIMITS__NUMBER__VOICE_INTERVAL_SECONDS", "0")
+}
+
+impl Gateway {
+    /// The value of a counter, 0 before it was first counted.
+    async fn counted(&self, series: &str) -> u64 {
+        let (status, _, body) = self.fetch(self.request_without_key(reqwest::Method::GET, "/metrics")).await;
+        assert_eq!(status, 200);
+        let text = String::from_utf8(body).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series));
+        line.map_or(0, |value| value.trim().parse().unwrap())
+    }
+
+    /// Asks for a call as the first delivery; the id of its verification.
+    async fn call(&self, to: &str) -> String {
+        let body = serde_json::json!({ "to": to, "channel": "voice" });
+        self.post("/v1/verifications", body).await.expect(201)["id"].as_str().unwrap().to_owned()
+    }
+}
