@@ -9,8 +9,7 @@ use serde_json::Value as Json;
 
 use crate::config::CarrierHttpOptions;
 
-/// A request that is ready to go.
-#[derive(Debug)]
+/// A request that is ready to go. It holds a code: it never prints.
 pub struct Outgoing {
     /// Method.
     pub method: Method,

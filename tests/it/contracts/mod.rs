@@ -9,6 +9,7 @@
 
 mod calls;
 mod signer;
+mod tls;
 mod twilio;
 mod twins;
 mod webhooks;

@@ -53,7 +53,7 @@ impl Made {
         assert!(ran.expect("openssl is installed").success(), "{arguments:?}");
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    pub fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
 
