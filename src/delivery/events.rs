@@ -7,6 +7,7 @@ use crate::carrier::{CallEvent, CarrierEvents, Details, News, Passage, Phase, Re
 use crate::model::{
     AttemptId, Cause, Channel, DAY, DeliveryState, Digest, HOUR, Locale, MINUTE, Ms, Part, Progress, Script,
 };
+use crate::routing::Standing;
 use crate::store::{Receive, Received, Record, StoreError, Then};
 
 /// How long a report may be ahead of the answer to its own submit.
@@ -179,6 +180,8 @@ impl Deliveries {
         let candidates = self.parts.carriers.candidates(delivery.channel, record.to.country, now);
         let tried = |name: &str| record.tried().any(|(channel, tried)| channel == delivery.channel && tried == name);
         record.is_open(now)
-            && candidates.iter().any(|c| c.permits(delivery.channel, record.to.country) && !tried(&c.name))
+            && candidates.iter().any(|c| {
+                c.standing == Standing::Ready && c.permits(delivery.channel, record.to.country) && !tried(&c.name)
+            })
     }
 }
