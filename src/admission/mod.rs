@@ -1,7 +1,8 @@
 //! Whether a send may happen at all: country, kind of number, channel, route,
 //! what the person does not want, and the wide limits (address, prefix block,
-//! country, tenant). Owns taking those and giving them back, and the opt-outs. What lives with one number is asked by the store
-//! in the same step as the delivery, not here.
+//! country, tenant). Owns taking those and giving them back, and the opt-outs. What
+//! lives with one number is asked by the store in the same step as the delivery, not
+//! here.
 
 mod channels;
 mod optouts;
@@ -15,7 +16,7 @@ use crate::delivery::Deliveries;
 use crate::model::{Channel, Country, E164, NumberKind, Refusal, TenantId};
 use crate::number::Parsed;
 use crate::seal::Keys;
-use crate::store::{Consents, Destination, Limits, Memo, StoreError, Taken, Taking};
+use crate::store::{Consents, Destination, Limits, Memo, OptOut, StoreError, Taken, Taking};
 use crate::telemetry::Metrics;
 
 pub use channels::{ChannelState, Channels, Wanted, Why};
@@ -62,10 +63,8 @@ pub struct Admission {
 pub struct Target<'a> {
     /// The number.
     pub number: &'a E164,
-    /// Its country.
-    pub country: Country,
-    /// Its kind.
-    pub kind: NumberKind,
+    /// The number as the store knows it.
+    pub at: &'a Destination,
 }
 
 impl Admission {
@@ -90,11 +89,11 @@ impl Admission {
         wanted: Wanted,
         address: Option<IpAddr>,
     ) -> Result<Admitted, Denied> {
-        let mut channel = self.choose(to.country, to.kind, wanted)?;
+        let channel = self.choose(to.at.country, to.at.kind, wanted)?;
         let takes = wide::takes(&self.keys, &self.wide, tenant, to, address);
-        let (partition, hash) = (self.keys.partition(to.number), self.keys.number(to.number));
         // One round: neither depends on the other.
-        let (taking, out) = tokio::join!(self.limits.take(takes), self.consents.opted_out(partition, hash));
+        let out = self.consents.opted_out(to.at.partition, to.at.hash);
+        let (taking, out) = tokio::join!(self.limits.take(takes), out);
         let taken = match taking.map_err(Denied::Store)? {
             Taking::Taken(taken) => taken,
             Taking::Refused(refusal) => {
@@ -102,29 +101,31 @@ impl Admission {
                 return Err(Denied::Limit(refusal));
             }
         };
-        let is_out = |channel| match &out {
-            Ok(out) => out.iter().any(|out| out.tenant == *tenant && out.channel == channel),
-            Err(_) => false,
-        };
-        let denied = match &out {
-            Err(error) => Some(Denied::Store(error.clone())),
-            Ok(_) if !is_out(channel) => None,
-            // Who opted out of SMS may still be called, where the channel is ours to choose.
-            Ok(_) => match (wanted, self.permits(to.country, to.kind, Channel::Voice)) {
-                (Wanted::Auto, Ok(())) if !is_out(Channel::Voice) => {
-                    channel = Channel::Voice;
-                    None
-                }
-                _ => Some(Denied::OptedOut(channel)),
-            },
-        };
-        let admitted = Admitted { channel, taken };
-        match denied {
-            None => Ok(admitted),
-            Some(denied) => {
-                self.give_back(admitted).await;
+        match out.map_err(Denied::Store).and_then(|out| self.wanted_channel(tenant, to.at, wanted, channel, &out)) {
+            Ok(channel) => Ok(Admitted { channel, taken }),
+            Err(denied) => {
+                self.give_back(Admitted { channel, taken }).await;
                 Err(denied)
             }
+        }
+    }
+
+    /// The channel, unless the person wants nothing over it. Who opted out of SMS may
+    /// still be called, where the channel is ours to choose.
+    fn wanted_channel(
+        &self,
+        tenant: &TenantId,
+        to: &Destination,
+        wanted: Wanted,
+        channel: Channel,
+        out: &[OptOut],
+    ) -> Result<Channel, Denied> {
+        let is_out = |channel| out.iter().any(|out| out.tenant == *tenant && out.channel == channel);
+        let may_call = || !is_out(Channel::Voice) && self.permits(to.country, to.kind, Channel::Voice).is_ok();
+        match channel {
+            channel if !is_out(channel) => Ok(channel),
+            _ if wanted == Wanted::Auto && may_call() => Ok(Channel::Voice),
+            channel => Err(Denied::OptedOut(channel)),
         }
     }
 

@@ -21,7 +21,7 @@ pub fn takes(
     let counted = [
         (LimitName::Address, &options.address, address.as_deref()),
         (LimitName::Prefix, &options.prefix, Some(to.number.prefix_block())),
-        (LimitName::Country, &options.country, Some(to.country.as_str())),
+        (LimitName::Country, &options.country, Some(to.at.country.as_str())),
         (LimitName::Tenant, &options.tenant, Some("")),
     ];
     let takes = counted.into_iter().filter_map(|(limit, specs, of)| Some((limit, specs, of?)));

@@ -57,13 +57,14 @@ impl CarrierOptions {
         self.senders.of(country).map_or(&[], |senders| &senders.0)
     }
 
-    /// What a submit costs, by the operator's list.
-    pub fn price(&self, channel: Channel, country: Country) -> Option<Money> {
+    /// What a submit costs by country, by the operator's list.
+    pub fn prices(&self, channel: Channel) -> Places<Money> {
         let list = match channel {
             Channel::Sms => &self.prices.sms,
             Channel::Voice => &self.prices.voice,
         };
-        Money::new(list.of(country)?, Currency::new(&self.prices.currency)?)
+        let price = |amount: &String| Money::new(amount, Currency::new(&self.prices.currency)?);
+        Places(list.0.iter().filter_map(|(place, amount)| Some((*place, price(amount)?))).collect())
     }
 }
 

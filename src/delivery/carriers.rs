@@ -8,7 +8,7 @@ use std::sync::{Arc, RwLock};
 use super::pace::Pace;
 use crate::blocks;
 use crate::carrier::Carrier;
-use crate::config::{CarrierOptions, CountryList};
+use crate::config::{CarrierOptions, CountryList, Places};
 use crate::model::{Cause, Channel, Country, LimitSpec, Money, Ms, Sender};
 use crate::routing::{Candidate, Open, Standing, standing};
 
@@ -19,6 +19,7 @@ pub struct Line {
     carrier: Arc<dyn Carrier>,
     /// SMS and calls have turns of their own: upstreams count them apart.
     paces: [Pace; 2],
+    prices: [Places<Money>; 2],
     /// Failures in a row.
     pub(super) failed: AtomicU32,
 }
@@ -34,7 +35,8 @@ impl Line {
         documented: impl Fn(Channel) -> Option<LimitSpec>,
     ) -> Self {
         let paces = Channel::ALL.map(|channel| Pace::new(options.throughput.or_else(|| documented(channel))));
-        Line { name: name.to_owned(), options, carrier, paces, failed: AtomicU32::new(0) }
+        let prices = Channel::ALL.map(|channel| options.prices(channel));
+        Line { name: name.to_owned(), options, carrier, paces, prices, failed: AtomicU32::new(0) }
     }
 
     /// Its name in the configuration.
@@ -59,7 +61,7 @@ impl Line {
 
     /// Its pace over a channel.
     pub fn pace(&self, channel: Channel) -> &Pace {
-        &self.paces[usize::from(channel == Channel::Voice)]
+        &self.paces[place(channel)]
     }
 
     /// Under which name its turns are shared. Channels with one configured pace share it.
@@ -83,8 +85,13 @@ impl Line {
 
     /// What a submit costs, by the operator's list.
     pub(super) fn price(&self, channel: Channel, country: Country) -> Option<Money> {
-        self.options.price(channel, country)
+        self.prices[place(channel)].of(country).copied()
     }
+}
+
+/// Where a channel stands in [`Channel::ALL`].
+fn place(channel: Channel) -> usize {
+    usize::from(channel == Channel::Voice)
 }
 
 /// All carriers.

@@ -14,7 +14,7 @@ use crate::store::{Attempt, AttemptLog, LogEntry, Logged, Record, Reported, Stor
 
 /// How often what was gathered is written.
 const WRITE_EVERY: Duration = Duration::from_millis(200);
-/// Most entries that wait for a store that is away; the oldest are dropped.
+/// Most entries that are put back for a store that is away; what is more is dropped.
 const MOST_WAITING: usize = 20_000;
 
 /// What waits to be written.

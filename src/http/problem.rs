@@ -116,6 +116,12 @@ impl Problem {
         Problem::new(Kind::StoreUnavailable, detail).retry_after(1)
     }
 
+    /// Audio cannot be put together.
+    pub fn no_recording(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "Audio cannot be composed.");
+        Problem::new(Kind::Internal, "a recording is missing; see `otp-gateway templates lint`")
+    }
+
     /// One more member.
     pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
         self.more.insert(name.into(), serde_json::to_value(value).unwrap_or(Value::Null));

@@ -83,7 +83,7 @@ impl Messages {
             return Err(SendError::Option("text", format!("must have 1 to {LONGEST_TEXT} characters")));
         }
         let code = spoken_code(request.text, request.code)?;
-        let target = Target { number: &request.to.e164, country: to.country, kind: to.kind };
+        let target = Target { number: &request.to.e164, at: &to };
         let admitted =
             self.admission.admit(tenant, target, request.wanted, request.address).await.map_err(SendError::Denied)?;
         if admitted.channel == Channel::Voice && code.is_none() {

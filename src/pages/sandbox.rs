@@ -188,10 +188,8 @@ impl Sandbox {
 
     fn wav(&self, locale: Option<&Locale>, parts: &[Part], headers: &HeaderMap) -> Result<Response, Problem> {
         let english = Locale::english();
-        let audio = voice::compose(&self.prompts, locale.unwrap_or(&english), parts.iter()).map_err(|error| {
-            tracing::error!(%error, "Audio cannot be composed.");
-            Problem::new(Kind::Internal, "a recording is missing; see `otp-gateway templates lint`")
-        })?;
+        let audio = voice::compose(&self.prompts, locale.unwrap_or(&english), parts.iter());
+        let audio = audio.map_err(|error| Problem::no_recording(&error))?;
         Ok(ranged(voice::wav(&audio), headers))
     }
 }

@@ -27,7 +27,7 @@ impl Verifications {
         if let Some(id) = self.rejoins_with_new_code(tenant, &to, subject, &options.verification).await? {
             return self.rejoin(tenant, id, &request, memo).await;
         }
-        let target = Target { number: &request.to.e164, country: to.country, kind: to.kind };
+        let target = Target { number: &request.to.e164, at: &to };
         let admitted =
             self.admission.admit(tenant, target, request.wanted, request.address).await.map_err(SendError::Denied)?;
         let record = self.record(tenant, to, &request, subject, code_length, ttl_seconds);
@@ -200,7 +200,7 @@ impl Verifications {
             tracing::error!(record = %record.id, %error, "A record's number cannot be opened; check the master keys.");
             SendError::NotFound
         })?;
-        let target = Target { number: &number, country: record.to.country, kind: record.to.kind };
+        let target = Target { number: &number, at: &record.to };
         let wanted = Wanted::Exactly(request.channel);
         self.admission.admit(tenant, target, wanted, request.address).await.map_err(SendError::Denied)
     }

@@ -10,7 +10,7 @@ mod wav;
 
 pub use caption::spoken;
 pub use compose::{ComposeError, compose, duration_ms};
-pub use document::{Dialect, Document, Heard, Speaker, Turn, ssml};
+pub use document::{Dialect, Document, Heard, Speaker, Turn};
 pub use prompts::{Prompts, PromptsError};
 pub use wav::{wav, wav_linear};
 

@@ -10,12 +10,7 @@ pub fn wav(audio: &[u8]) -> Vec<u8> {
     file.extend_from_slice(&(HEADER as u32 - 8 + samples + samples % 2).to_le_bytes());
     file.extend_from_slice(b"WAVEfmt ");
     file.extend_from_slice(&18u32.to_le_bytes());
-    file.extend_from_slice(&7u16.to_le_bytes()); // WAVE_FORMAT_MULAW
-    file.extend_from_slice(&1u16.to_le_bytes()); // channels
-    file.extend_from_slice(&8_000u32.to_le_bytes()); // samples a second
-    file.extend_from_slice(&8_000u32.to_le_bytes()); // bytes a second
-    file.extend_from_slice(&1u16.to_le_bytes()); // bytes a sample
-    file.extend_from_slice(&8u16.to_le_bytes()); // bits a sample
+    file.extend_from_slice(&format(7, 1)); // WAVE_FORMAT_MULAW
     file.extend_from_slice(&0u16.to_le_bytes()); // no more format bytes
     file.extend_from_slice(b"fact");
     file.extend_from_slice(&4u32.to_le_bytes());
@@ -37,16 +32,23 @@ pub fn wav_linear(audio: &[u8]) -> Vec<u8> {
     file.extend_from_slice(&bytes.saturating_add(36).to_le_bytes());
     file.extend_from_slice(b"WAVEfmt ");
     file.extend_from_slice(&16u32.to_le_bytes());
-    file.extend_from_slice(&1u16.to_le_bytes()); // WAVE_FORMAT_PCM
-    file.extend_from_slice(&1u16.to_le_bytes()); // channels
-    file.extend_from_slice(&8_000u32.to_le_bytes()); // samples a second
-    file.extend_from_slice(&16_000u32.to_le_bytes()); // bytes a second
-    file.extend_from_slice(&2u16.to_le_bytes()); // bytes a sample
-    file.extend_from_slice(&16u16.to_le_bytes()); // bits a sample
+    file.extend_from_slice(&format(1, 2)); // WAVE_FORMAT_PCM
     file.extend_from_slice(b"data");
     file.extend_from_slice(&bytes.to_le_bytes());
     audio.iter().for_each(|sample| file.extend_from_slice(&linear(*sample).to_le_bytes()));
     file
+}
+
+/// The fields of a `fmt ` chunk: one channel, 8,000 samples a second, of so many bytes.
+fn format(tag: u16, bytes: u16) -> [u8; 16] {
+    let mut fields = [0; 16];
+    fields[..2].copy_from_slice(&tag.to_le_bytes());
+    fields[2..4].copy_from_slice(&1u16.to_le_bytes());
+    fields[4..8].copy_from_slice(&8_000u32.to_le_bytes());
+    fields[8..12].copy_from_slice(&(8_000 * u32::from(bytes)).to_le_bytes());
+    fields[12..14].copy_from_slice(&bytes.to_le_bytes());
+    fields[14..].copy_from_slice(&(8 * bytes).to_le_bytes());
+    fields
 }
 
 /// A mu-law sample as a linear one (ITU-T G.711, table 2a).

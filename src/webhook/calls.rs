@@ -52,9 +52,6 @@ pub async fn audio(
     let words = webhooks.events.words(attempt, passage).await.map_err(|Unstored| webhooks.again())?;
     let (locale, parts) = words.ok_or_else(gone)?;
     webhooks.metrics.webhook(&name, "audio");
-    let audio = compose(&webhooks.prompts, &locale, &parts).map_err(|error| {
-        tracing::error!(%attempt, %error, "Audio cannot be composed.");
-        Problem::new(Kind::Internal, "a recording is missing; see `otp-gateway templates lint`")
-    })?;
+    let audio = compose(&webhooks.prompts, &locale, &parts).map_err(|error| Problem::no_recording(&error))?;
     Ok(ranged(wav_linear(&audio), &headers))
 }

@@ -34,7 +34,6 @@ use crate::carrier::http::{HttpCarrier, Incoming};
 use crate::clock::Clock;
 use crate::config::ServerOptions;
 use crate::http::{BodyLimit, Kind, Problem, RawBody, detached, time_limit};
-use crate::model::SECOND;
 use crate::telemetry::Metrics;
 use crate::voice::Prompts;
 
@@ -130,7 +129,7 @@ impl Webhooks {
 
     /// The store could not take it: the carrier must come again.
     fn again(&self) -> Problem {
-        Problem::new(Kind::StoreUnavailable, "send it again").retry_after(SECOND / 1_000)
+        Problem::new(Kind::StoreUnavailable, "send it again").retry_after(1)
     }
 }
 

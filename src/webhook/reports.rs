@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::{Came, Webhooks, noted};
 use crate::carrier::http::profile::Word;
-use crate::carrier::http::{HttpCarrier, Purpose, Told};
+use crate::carrier::http::{HttpCarrier, Told};
 use crate::carrier::{Details, News, Report, Unstored};
 use crate::http::{InPath, Problem, fallback};
 use crate::model::{AttemptId, Channel, Progress};
@@ -32,8 +32,7 @@ enum About {
 impl Webhooks {
     async fn reports(&self, name: &str, channel: Channel, reference: &str, came: &Came) -> Result<Response, Problem> {
         let carrier = self.carrier(name)?;
-        let purpose = if channel == Channel::Sms { Purpose::Sms } else { Purpose::Voice };
-        let about = match carrier.links().open(purpose, reference) {
+        let about = match carrier.links().open(channel.into(), reference) {
             Some(attempt) => About::Attempt(attempt),
             None if carrier.links().is_key(reference) => About::ByItsId,
             None => return Err(self.forged(name)),

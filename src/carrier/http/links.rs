@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
-use crate::model::AttemptId;
+use crate::model::{AttemptId, Channel};
 use crate::seal::Keys;
 
 /// What an address is for; a reference for one is worth nothing for another.
@@ -32,6 +32,16 @@ impl Purpose {
             Purpose::Voice => "voice",
             Purpose::Call => "call",
             Purpose::Audio => "audio",
+        }
+    }
+}
+
+impl From<Channel> for Purpose {
+    /// Reports over a channel.
+    fn from(channel: Channel) -> Self {
+        match channel {
+            Channel::Sms => Purpose::Sms,
+            Channel::Voice => Purpose::Voice,
         }
     }
 }

@@ -154,11 +154,7 @@ impl HttpCarrier {
 
     /// The reports in the body of a webhook; `None`: it cannot be read.
     pub fn reports(&self, channel: Channel, body: &[u8], query: &str) -> Option<Vec<Told>> {
-        let upstream = &self.profile.upstream;
-        let spec = match channel {
-            Channel::Sms => upstream.sms.as_ref()?.receipt.as_ref()?,
-            Channel::Voice => upstream.voice.as_ref()?.receipt.as_ref()?,
-        };
+        let spec = self.profile.upstream.receipt(channel)?;
         Some(receipt::receipts(spec, &self.profile.errors, &receipt::read(spec.body, body, query)?))
     }
 
@@ -180,7 +176,7 @@ impl Carrier for HttpCarrier {
             return Answer::Refused(Cause::PermanentOther.into());
         };
         let attempt = submission.attempt;
-        let outgoing = match self.build(&request, &fillings) {
+        let outgoing = match self.build(request, &fillings) {
             Ok(outgoing) => outgoing,
             Err(problem) => {
                 tracing::error!(%attempt, profile = self.profile.name, problem, "A request cannot be made.");
@@ -191,7 +187,7 @@ impl Carrier for HttpCarrier {
         if let Err(fault) = &reply {
             tracing::warn!(%attempt, profile = self.profile.name, %fault, "Carrier did not answer.");
         }
-        answer::judge(&spec, &self.profile.errors, &reply, self.clock.now())
+        answer::judge(spec, &self.profile.errors, &reply, self.clock.now())
     }
 
     async fn cancel(&self, attempt: AttemptId, reference: Option<&str>) {
@@ -249,11 +245,11 @@ impl Carrier for HttpCarrier {
 
     fn addresses(&self) -> Vec<(&'static str, String)> {
         let inbound = self.profile.upstream.inbound.as_ref().and_then(|_| self.links.inbound());
-        let by_id = |channel, purpose| self.links.by_its_id(purpose).filter(|_| self.tells_by_its_id(channel));
+        let by_id = |channel: Channel| self.links.by_its_id(channel.into()).filter(|_| self.tells_by_its_id(channel));
         let all = [
             ("messages from phones", inbound),
-            ("receipts of SMS", by_id(Channel::Sms, Purpose::Sms)),
-            ("events of calls", by_id(Channel::Voice, Purpose::Voice)),
+            ("receipts of SMS", by_id(Channel::Sms)),
+            ("events of calls", by_id(Channel::Voice)),
         ];
         all.into_iter().filter_map(|(what, address)| Some((what, address?))).collect()
     }

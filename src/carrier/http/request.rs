@@ -44,10 +44,6 @@ const JWT_SECONDS: u64 = 900;
 impl Signer {
     /// Reads the operator's keys. `Err` says which option is wrong.
     pub fn new(sign_in: &SignIn, options: &Fillings) -> Result<Self, String> {
-        let filled = |pattern: &super::profile::Pattern| {
-            let missing = || format!("option {} is missing", pattern.holes().collect::<Vec<_>>().join(" or "));
-            pattern.fill(options).ok_or_else(missing)
-        };
         let secret = |text: String| {
             let mut value =
                 HeaderValue::try_from(text).map_err(|_| "a key holds characters that no header may have")?;
@@ -57,18 +53,18 @@ impl Signer {
         Ok(match sign_in {
             SignIn::None {} => Signer::None,
             SignIn::Basic { user, password } => {
-                let pair = STANDARD.encode(format!("{}:{}", filled(user)?, filled(password)?));
+                let pair = STANDARD.encode(format!("{}:{}", user.required(options)?, password.required(options)?));
                 Signer::Header(AUTHORIZATION, secret(format!("Basic {pair}"))?)
             }
             SignIn::Header { name, value } => {
                 let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "sign_in.name is no header's name")?;
-                Signer::Header(name, secret(filled(value)?)?)
+                Signer::Header(name, secret(value.required(options)?)?)
             }
             SignIn::VonageJwt { application_id, private_key } => {
-                let key = jsonwebtoken::EncodingKey::from_rsa_pem(filled(private_key)?.as_bytes()).map_err(|_| {
-                    format!("option {} is no RSA private key in PEM", private_key.holes().collect::<String>())
-                })?;
-                Signer::Jwt(Box::new(Application { id: filled(application_id)?, key }))
+                let key = jsonwebtoken::EncodingKey::from_rsa_pem(private_key.required(options)?.as_bytes()).map_err(
+                    |_| format!("option {} is no RSA private key in PEM", private_key.holes().collect::<String>()),
+                )?;
+                Signer::Jwt(Box::new(Application { id: application_id.required(options)?, key }))
             }
         })
     }

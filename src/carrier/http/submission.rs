@@ -1,6 +1,6 @@
 //! From a submission to the placeholders of its request.
 
-use super::profile::{self, Fillings, Profile, Request};
+use super::profile::{self, AnswerSpec, Fillings, Profile, Request};
 use super::{HttpCarrier, Purpose};
 use crate::carrier::{Content, Passage, Submission};
 use crate::config::CarrierOptions;
@@ -41,7 +41,7 @@ pub fn sms_of(profile: &Profile, given: &CarrierOptions) -> Result<Option<profil
 impl HttpCarrier {
     /// The request of a submission, how its answer is read, and the values of its
     /// placeholders; `None`: this carrier cannot do it, and the log says why.
-    pub(super) fn submission(&self, submission: &Submission) -> Option<(Request, profile::AnswerSpec, Fillings)> {
+    pub(super) fn submission(&self, submission: &Submission) -> Option<(&Request, &AnswerSpec, Fillings)> {
         let upstream = &self.profile.upstream;
         let mut fillings = self.options.clone();
         let to = submission.to.reveal();
@@ -75,7 +75,7 @@ impl HttpCarrier {
                 }
                 fillings.text("text", text.reveal());
                 fillings.maybe("callback", self.links.to(Purpose::Sms, submission.attempt));
-                Some((sms.request.clone(), sms.answer.clone(), fillings))
+                Some((&sms.request, &sms.answer, fillings))
             }
             Content::Voice { script, opening } => {
                 let voice = upstream.voice.as_ref()?;
@@ -108,7 +108,7 @@ impl HttpCarrier {
                         None => fillings.maybe("audio_url", self.audio(attempt, Passage::Code)),
                     },
                 }
-                Some((voice.request.clone(), voice.answer.clone(), fillings))
+                Some((&voice.request, &voice.answer, fillings))
             }
         }
     }

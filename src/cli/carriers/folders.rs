@@ -90,9 +90,8 @@ pub fn validate(folders: Vec<PathBuf>, ConfigArgs { config, json }: ConfigArgs) 
         let config = run::load(config.as_deref())?.config;
         let dir = &config.carrier_profiles.dir;
         if !dir.as_os_str().is_empty() {
-            let entries = std::fs::read_dir(dir).map_err(|error| Failure(format!("{}: {error}", dir.display())))?;
-            let own = entries.flatten().map(|entry| entry.path()).filter(|path| path.join("carrier.toml").exists());
-            own.for_each(|folder| check(&folder));
+            let own = Library::folders(dir).map_err(|error| Failure(format!("{}: {error}", dir.display())))?;
+            own.iter().for_each(|folder| check(folder));
         }
         if problems.is_empty()
             && let Err(error) = crate::app::check_carriers(&config)
@@ -134,8 +133,8 @@ const SKELETON: &[(&str, &str)] = &[
 
 pub fn new(name: &str, dir: &Path) -> Result<bool, Failure> {
     let folder = dir.join(name);
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
-        return Err(Failure(format!("{name:?} is no profile name; use letters, digits, - and _")));
+    if !Library::is_name(name) {
+        return Err(Failure(format!("{name:?} is no profile name; use letters, digits, - and _, and not sandbox")));
     }
     if folder.exists() {
         return Err(Failure(format!("{} exists already; give another name or --dir", folder.display())));

@@ -103,3 +103,12 @@ pub fn bytes(value: &Value) -> Option<&[u8]> {
         _ => None,
     }
 }
+
+/// The answers to INFO; in a cluster each server gives one.
+pub fn texts(answer: &Value) -> Vec<String> {
+    match answer {
+        Value::Map(servers) => servers.iter().flat_map(|(_, info)| texts(info)).collect(),
+        Value::Array(servers) => servers.iter().flat_map(texts).collect(),
+        one => vec![String::from_utf8_lossy(bytes(one).unwrap_or_default()).into_owned()],
+    }
+}

@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use super::answer::bytes;
+use super::answer::{bytes, texts};
 use super::link::Link;
 use super::{RedisOptions, address};
 use crate::model::Ms;
@@ -43,15 +43,6 @@ pub async fn examine(options: &RedisOptions) -> Result<(Vec<Setup>, Ms), StoreEr
         }
     };
     Ok((infos.iter().map(setup).collect(), now))
-}
-
-/// The answers to INFO; in a cluster each server gives one.
-fn texts(answer: &Value) -> Vec<String> {
-    match answer {
-        Value::Map(servers) => servers.iter().flat_map(|(_, info)| texts(info)).collect(),
-        Value::Array(servers) => servers.iter().flat_map(texts).collect(),
-        one => vec![String::from_utf8_lossy(bytes(one).unwrap_or_default()).into_owned()],
-    }
 }
 
 /// Every text in an answer.

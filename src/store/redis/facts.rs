@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use redis::Value;
 
 use super::Redis;
-use super::answer::bytes;
+use super::answer::{bytes, texts};
 use crate::store::{Facts, StoreError};
 
 fn value(value: &Value) -> Option<Vec<u8>> {
@@ -15,14 +15,9 @@ fn value(value: &Value) -> Option<Vec<u8>> {
 
 /// The eviction policy in the answer to INFO; in a cluster each server gives one.
 fn policies(info: &Value) -> Vec<String> {
-    match info {
-        Value::Map(servers) => servers.iter().flat_map(|(_, info)| policies(info)).collect(),
-        Value::Array(servers) => servers.iter().flat_map(policies).collect(),
-        one => {
-            let text = String::from_utf8_lossy(bytes(one).unwrap_or_default());
-            text.lines().filter_map(|line| line.strip_prefix("maxmemory_policy:")).map(str::to_owned).collect()
-        }
-    }
+    let policy =
+        |text: &String| text.lines().find_map(|line| line.strip_prefix("maxmemory_policy:").map(str::to_owned));
+    texts(info).iter().filter_map(policy).collect()
 }
 
 #[async_trait]

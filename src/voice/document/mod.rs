@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::model::Part;
 
-pub use ssml::ssml;
+use ssml::ssml;
 
 /// A carrier's way to write documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -12,47 +12,49 @@ type Xml = Writer<Vec<u8>>;
 
 /// TwiML, which TeXML reads as well.
 pub fn twiml(turn: &Turn<'_>) -> String {
-    document(|xml| {
-        match (turn.key_ms, turn.next) {
-            (Some(ms), Some(next)) => {
-                let wait = seconds(ms).to_string();
-                // Without finishOnKey="" the key # would be swallowed.
-                let attributes = [
-                    ("input", "dtmf"),
-                    ("numDigits", "1"),
-                    ("timeout", &wait),
-                    ("finishOnKey", ""),
-                    ("action", next),
-                    ("method", "POST"),
-                ];
-                let gather = xml.create_element("Gather").with_attributes(attributes);
-                gather.write_inner_content(|xml| said(xml, turn, "Say"))?;
-            }
-            _ => said(xml, turn, "Say")?,
-        }
-        afterwards(xml, turn.next)
+    written(turn, "Say", "Gather", |seconds, next| {
+        // Without finishOnKey="" the key # would be swallowed.
+        vec![
+            ("input", "dtmf"),
+            ("numDigits", "1"),
+            ("timeout", seconds),
+            ("finishOnKey", ""),
+            ("action", next),
+            ("method", "POST"),
+        ]
     })
 }
 
 /// Plivo XML.
 pub fn plivo(turn: &Turn<'_>) -> String {
+    written(turn, "Speak", "GetInput", |seconds, next| {
+        vec![
+            ("action", next),
+            ("method", "POST"),
+            ("inputType", "dtmf"),
+            ("numDigits", "1"),
+            ("executionTimeout", seconds),
+            ("finishOnKey", "none"),
+            ("redirect", "true"),
+        ]
+    })
+}
+
+/// A turn: what is said, inside of what awaits a key if one is awaited; then the carrier
+/// asks what comes next. `attributes` are those of the key, from seconds and address.
+fn written(
+    turn: &Turn<'_>,
+    verb: &str,
+    gather: &str,
+    attributes: impl for<'a> Fn(&'a str, &'a str) -> Vec<(&'static str, &'a str)>,
+) -> String {
     document(|xml| {
         match (turn.key_ms, turn.next) {
             (Some(ms), Some(next)) => {
-                let wait = seconds(ms).to_string();
-                let attributes = [
-                    ("action", next),
-                    ("method", "POST"),
-                    ("inputType", "dtmf"),
-                    ("numDigits", "1"),
-                    ("executionTimeout", &wait),
-                    ("finishOnKey", "none"),
-                    ("redirect", "true"),
-                ];
-                let gather = xml.create_element("GetInput").with_attributes(attributes);
-                gather.write_inner_content(|xml| said(xml, turn, "Speak"))?;
+                let element = xml.create_element(gather).with_attributes(attributes(&seconds(ms).to_string(), next));
+                element.write_inner_content(|xml| said(xml, turn, verb))?;
             }
-            _ => said(xml, turn, "Speak")?,
+            _ => said(xml, turn, verb)?,
         }
         afterwards(xml, turn.next)
     })

@@ -136,7 +136,7 @@ fn vendors(made: &Made) -> Vec<Vendor> {
         },
         Vendor {
             name: "plivo",
-            options: vec![option("auth_id", "MAXXXXXXXXXXXXXXXXXX"), option("auth_token", "a-token")],
+            options: vec![option("auth_id", "MA0123456789ABCDEFGH"), option("auth_token", "a-token")],
             only_theirs: &[
                 ("/trackable", "a default of the library: a tracking link, which we have none of"),
                 ("/machine_detection_time", "a default of the library: the API's own"),

@@ -138,6 +138,12 @@ impl Pattern {
         })
     }
 
+    /// The operator's value. `Err` names the options that are missing.
+    pub fn required(&self, options: &Fillings) -> Result<String, String> {
+        let missing = || format!("option {} is missing", self.holes().collect::<Vec<_>>().join(" or "));
+        self.fill(options).ok_or_else(missing)
+    }
+
     /// The text; `None` if a placeholder has no value.
     pub fn fill(&self, fillings: &Fillings) -> Option<String> {
         self.fill_with(fillings, str::to_owned)

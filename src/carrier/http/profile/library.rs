@@ -1,7 +1,7 @@
 //! All profiles that are known: the compiled-in ones, with the operator's over them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Profile;
@@ -38,20 +38,10 @@ impl Library {
     pub fn load(dir: Option<&Path>) -> Result<Self, LibraryError> {
         let mut library = Self::built_in();
         let Some(dir) = dir else { return Ok(library) };
-        let unreadable = |path: &Path, error: std::io::Error| format!("{}: cannot be read: {error}", path.display());
-        let entries = std::fs::read_dir(dir).map_err(|error| LibraryError(vec![unreadable(dir, error)]))?;
+        let folders = Self::folders(dir)
+            .map_err(|error| LibraryError(vec![format!("{}: cannot be read: {error}", dir.display())]))?;
         let mut problems = Vec::new();
-        for entry in entries {
-            let folder = match entry {
-                Ok(entry) => entry.path(),
-                Err(error) => {
-                    problems.push(unreadable(dir, error));
-                    continue;
-                }
-            };
-            if !folder.join("carrier.toml").exists() {
-                continue;
-            }
+        for folder in folders {
             match Self::folder(&folder) {
                 Ok(profile) => {
                     library.0.insert(profile.name.clone(), Arc::new(profile));
@@ -62,13 +52,24 @@ impl Library {
         if problems.is_empty() { Ok(library) } else { Err(LibraryError(problems)) }
     }
 
+    /// Whether a folder of that name can be a profile.
+    pub fn is_name(name: &str) -> bool {
+        name != "sandbox" && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    }
+
+    /// The folders of profiles in a directory, each by its path.
+    pub fn folders(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path()));
+        let mut folders: Vec<PathBuf> = entries.collect::<Result<_, _>>()?;
+        folders.retain(|path| path.join("carrier.toml").exists());
+        folders.sort();
+        Ok(folders)
+    }
+
     /// Reads one folder.
     pub fn folder(folder: &Path) -> Result<Profile, Vec<String>> {
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name == "sandbox"
-            || name.is_empty()
-            || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-        {
+        if !Self::is_name(&name) {
             return Err(vec![format!(
                 "{}: a folder's name is of letters, digits, - _, and not sandbox",
                 folder.display()

@@ -184,11 +184,7 @@ impl Sample {
     }
 
     fn check_answer(&self, profile: &Profile, wrong: &mut Differences) {
-        let upstream = &profile.upstream;
-        let spec = match self.channel {
-            Channel::Sms => upstream.sms.as_ref().map(|sms| &sms.answer),
-            Channel::Voice => upstream.voice.as_ref().map(|voice| &voice.answer),
-        };
+        let spec = profile.upstream.answer(self.channel);
         let Some(spec) = spec else { return wrong.tell(format!("the profile has no {}", self.channel)) };
         let (result, cause, id, wait_ms) = match answer::judge(spec, &profile.errors, &Ok(self.reply()), 0) {
             Answer::Accepted(id) => ("accepted", None, id, None),
@@ -205,11 +201,7 @@ impl Sample {
     }
 
     fn check_receipts(&self, profile: &Profile, wrong: &mut Differences) {
-        let upstream = &profile.upstream;
-        let spec = match self.channel {
-            Channel::Sms => upstream.sms.as_ref().and_then(|sms| sms.receipt.as_ref()),
-            Channel::Voice => upstream.voice.as_ref().and_then(|voice| voice.receipt.as_ref()),
-        };
+        let spec = profile.upstream.receipt(self.channel);
         let Some(spec) = spec else { return wrong.tell(format!("the profile has no receipts for {}", self.channel)) };
         let Some(body) = receipt::read(spec.body, self.body.as_bytes(), &self.query) else {
             return wrong.tell("the body cannot be read".into());

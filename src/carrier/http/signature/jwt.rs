@@ -2,11 +2,10 @@
 //! <https://developer.vonage.com/en/getting-started/concepts/webhooks#decoding-signed-webhooks>
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use ring::digest;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::{Forged, Incoming};
+use super::{Forged, Incoming, sha256};
 use crate::model::{Ms, SECOND};
 
 #[derive(Deserialize)]
@@ -26,8 +25,7 @@ pub fn check(secret: &str, incoming: &Incoming<'_>) -> Result<Ms, Forged> {
     let key = DecodingKey::from_secret(secret.as_bytes());
     let claims = jsonwebtoken::decode::<Claims>(token.ok_or(Forged::Signature)?, &key, &validation);
     let claims = claims.map_err(|_| Forged::Signature)?.claims;
-    let hash = digest::digest(&digest::SHA256, incoming.body);
-    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = sha256(incoming.body);
     let covers = claims.payload_hash.is_some_and(|given| given.as_bytes().ct_eq(hash.as_bytes()).into());
     // Without the hash a token of one report would vouch for any other.
     if !covers {

@@ -9,6 +9,7 @@ mod telnyx;
 mod twilio;
 
 use reqwest::header::HeaderMap;
+use ring::digest;
 
 use super::profile::{Fillings, Scheme, Webhooks};
 use crate::model::{Ms, SECOND, Secret};
@@ -69,9 +70,7 @@ impl Verifier {
     pub fn new(webhooks: &Webhooks, options: &Fillings) -> Result<Self, String> {
         let key = match &webhooks.key {
             None => String::new(),
-            Some(pattern) => pattern
-                .fill(options)
-                .ok_or_else(|| format!("option {} is missing", pattern.holes().collect::<Vec<_>>().join(" or ")))?,
+            Some(pattern) => pattern.required(options)?,
         };
         if webhooks.signature == Scheme::TelnyxEd25519 {
             telnyx::public_key(&key).ok_or("the public key is not 32 bytes in base64")?;
@@ -104,6 +103,11 @@ impl Verifier {
     fn in_window(&self, at: Ms, incoming: &Incoming<'_>) -> Result<(), Forged> {
         if incoming.now.abs_diff(at) <= self.window_ms { Ok(()) } else { Err(Forged::Stale) }
     }
+}
+
+/// The hash of a body, in hexadecimal figures.
+fn sha256(body: &[u8]) -> String {
+    digest::digest(&digest::SHA256, body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Unix seconds as they stand in a header.

@@ -34,28 +34,26 @@ pub fn check(token: &str, incoming: &Incoming<'_>) -> Result<(), Forged> {
     if is_right { Ok(()) } else { Err(Forged::Signature) }
 }
 
+/// What is signed beside the nonce. Of a GET all fields stand in the query.
 fn base(incoming: &Incoming<'_>) -> Option<String> {
     let url = reqwest::Url::parse(incoming.url).ok()?;
     let bare = incoming.url.split(['?', '#']).next()?;
     let mut query: Vec<_> = url.query_pairs().into_owned().collect();
-    let mut fields = incoming.form();
-    if incoming.method == "GET" {
-        query.sort();
-        let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        return Some(if query.is_empty() { bare.to_owned() } else { format!("{bare}?{}", query.join("&")) });
-    }
-    if fields.is_empty() && !incoming.body.is_empty() {
+    query.sort();
+    let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let query = query.join("&");
+    let is_get = incoming.method == "GET";
+    let mut fields = if is_get { Vec::new() } else { incoming.form() };
+    if !is_get && fields.is_empty() && !incoming.body.is_empty() {
         return None;
     }
     fields.sort();
-    query.sort();
     let fields: String = fields.into_iter().map(|(name, value)| name + &value).collect();
-    let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     Some(match (query.is_empty(), fields.is_empty()) {
         (true, true) => bare.to_owned(),
         (true, false) => format!("{bare}?{fields}"),
-        (false, true) => format!("{bare}?{}", query.join("&")),
-        (false, false) => format!("{bare}?{}.{fields}", query.join("&")),
+        (false, true) => format!("{bare}?{query}"),
+        (false, false) => format!("{bare}?{query}.{fields}"),
     })
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::fill::{Pattern, Shape};
 use super::place::{Condition, ErrorPlace, Place};
-use crate::model::LimitSpec;
+use crate::model::{Channel, LimitSpec};
 
 mod incoming;
 mod voice;
@@ -47,6 +47,24 @@ pub struct Upstream {
     pub inbound: Option<Inbound>,
     /// A request that checks the credentials and sends nothing.
     pub probe: Option<Probe>,
+}
+
+impl Upstream {
+    /// How the answer to a submit over a channel is read.
+    pub fn answer(&self, channel: Channel) -> Option<&AnswerSpec> {
+        match channel {
+            Channel::Sms => self.sms.as_ref().map(|sms| &sms.answer),
+            Channel::Voice => self.voice.as_ref().map(|voice| &voice.answer),
+        }
+    }
+
+    /// How reports over a channel are read.
+    pub fn receipt(&self, channel: Channel) -> Option<&ReceiptSpec> {
+        match channel {
+            Channel::Sms => self.sms.as_ref()?.receipt.as_ref(),
+            Channel::Voice => self.voice.as_ref()?.receipt.as_ref(),
+        }
+    }
 }
 
 /// One option of the operator.
