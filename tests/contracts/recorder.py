@@ -19,6 +19,7 @@ def one_id():
 
 
 ANSWERS = [
+    (r"/2010-04-01/Accounts/[^/]+/Messages.json", 201, lambda: {"sid": "SM" + uuid.uuid4().hex, "status": "queued"}),
     (r"/v1/messages", 202, lambda: {"message_uuid": one_id()}),
     (r"/v1/calls", 201, lambda: {
         "uuid": one_id(), "status": "started", "direction": "outbound", "conversation_uuid": "CON-" + one_id()}),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The same send by the vendor's own library.
 
-usage: twins.py VENDOR sms|voice URL < JSON
+usage: twins.py VENDOR sms|voice URL < JSON        twins.py jwt verify - < JSON with token and public_key
 The JSON has what is to be sent: the words of a SMS or call by our names, and `ours`, the body that the gateway sent.
 It is written here by hand how the library's user says that. Printed is JSON: {"refused": [what of `ours` the
 library's own model of the request does not take or would send otherwise]}."""
@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 VENDOR, KIND, URL = sys.argv[1:4]
-w = json.load(sys.stdin, object_hook=lambda d: d)
-ours = w["ours"]
+w = json.load(sys.stdin)
+ours = w.get("ours")
 i = SimpleNamespace(**w)
 refused = []
 
@@ -176,5 +176,13 @@ def plivo():
     taken(echo)
 
 
-{"vonage": vonage, "infobip": infobip, "telnyx": telnyx, "plivo": plivo}[VENDOR]()
+def jwt():
+    import jwt as library
+
+    claims = library.decode(i.token, i.public_key, algorithms=["RS256"])
+    print(json.dumps({"header": library.get_unverified_header(i.token), "claims": claims}))
+    sys.exit()
+
+
+{"jwt": jwt, "vonage": vonage, "infobip": infobip, "telnyx": telnyx, "plivo": plivo}[VENDOR]()
 print(json.dumps({"refused": refused}))

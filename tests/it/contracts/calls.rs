@@ -113,6 +113,10 @@ async fn key_one_brings_the_code_and_nine_never() {
 
     let mut call = Call::begin(&pair, &mut signer, 1).await;
     call.is_at_the_gate();
+    // Who knows the address and has no signature learns nothing.
+    let action = call.between("action=\"", "\"");
+    let unsigned = pair.gateway.send(client().post(&action).form(&[("Digits", "1")])).await;
+    assert_eq!((unsigned.status, unsigned.problem()), (403, "forged_webhook"));
     call.press("1").await;
     let codes = codes_spoken(&call.words());
     assert!(codes.len() == 3 && codes[0].len() == 6 && codes.iter().all(|code| *code == codes[0]), "{codes:?}");

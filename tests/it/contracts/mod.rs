@@ -8,10 +8,12 @@
 //! ```
 
 mod calls;
+mod made;
 mod signer;
 mod tls;
 mod twilio;
 mod twins;
+mod vendors;
 mod webhooks;
 
 use std::io::Read;
@@ -36,9 +38,19 @@ fn script(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/contracts", name].iter().collect()
 }
 
-/// A Python program that serves HTTP; it is killed when this goes away.
+/// A program that is killed when this goes away.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A program that serves HTTP.
 struct Served {
-    child: Child,
+    child: Killed,
     url: String,
     http: reqwest::Client,
 }
@@ -47,24 +59,25 @@ impl Served {
     /// Starts `script PORT …` and waits until it answers at `ready`.
     async fn start(name: &str, arguments: &[&str], ready: &str, http: reqwest::Client, scheme: &str) -> Served {
         let port = free_port();
-        let child = python()
-            .arg(script(name))
-            .arg(port.to_string())
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("python starts");
-        let mut served = Served { child, url: format!("{scheme}://127.0.0.1:{port}"), http };
-        until(STARTING, "the start of a Python program", || {
-            if let Some(status) = served.child.try_wait().unwrap() {
+        let mut command = python();
+        command.arg(script(name)).arg(port.to_string()).args(arguments);
+        Self::spawned(command, &format!("{scheme}://127.0.0.1:{port}"), ready, http).await
+    }
+
+    /// Starts a program that will serve at `url`, and waits until it answers anything at
+    /// `ready`.
+    async fn spawned(mut command: Command, url: &str, ready: &str, http: reqwest::Client) -> Served {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let child = Killed(child.unwrap_or_else(|error| panic!("{command:?}: {error}")));
+        let mut served = Served { child, url: url.to_owned(), http };
+        until(STARTING, "the start of a program", || {
+            if let Some(status) = served.child.0.try_wait().unwrap() {
                 let mut told = String::new();
-                served.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-                panic!("{name} ended with {status}: {told}");
+                served.child.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+                panic!("{command:?} ended with {status}: {told}");
             }
             let request = served.http.get(format!("{}{ready}", served.url)).send();
-            async { request.await.ok().filter(|answer| answer.status().is_success()).map(drop) }
+            async { request.await.ok().map(drop) }
         })
         .await;
         served
@@ -86,13 +99,6 @@ impl Served {
             Some(all.as_array().unwrap().clone()).filter(|all| all.len() >= n)
         })
         .await
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -1,15 +1,15 @@
 //! The vendors' libraries, kept running to sign webhooks.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::{Value, json};
 
-use super::{STARTING, python, script};
+use super::{Killed, STARTING, python, script};
 
 pub struct Signer {
-    child: Child,
+    _child: Killed,
     questions: ChildStdin,
     answers: Receiver<String>,
 }
@@ -55,7 +55,7 @@ impl Signer {
         let out = BufReader::new(child.stdout.take().unwrap());
         let (sender, answers) = channel();
         std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Signer { child, questions, answers }
+        Signer { _child: Killed(child), questions, answers }
     }
 
     pub fn ask(&mut self, question: &Value) -> Value {
@@ -76,12 +76,5 @@ impl Signer {
         let answer = self.ask(&question);
         let headers = answer["headers"].as_object().unwrap().iter();
         headers.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
-    }
-}
-
-impl Drop for Signer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::twins::Made;
+use super::made::Made;
 use super::{Served, gateway_of};
 use crate::gateway::{SOON, until};
 

@@ -15,16 +15,20 @@ pub struct Pair {
     pub gateway: Gateway,
 }
 
-pub async fn start(options: &str) -> Pair {
-    let mock = Served::start("strict_mock.py", &[], "/_requests", client(), "http").await;
-    let carrier = format!(
-        "[carriers.main]\nprofile = \"twilio\"\nbase_url = \"{}\"\nthroughput = \"100/1s\"\n{options}\n\
+/// The carrier `main`, whose API is at `url`.
+pub fn carrier(url: &str, options: &str) -> String {
+    format!(
+        "[carriers.main]\nprofile = \"twilio\"\nbase_url = \"{url}\"\nthroughput = \"100/1s\"\n{options}\n\
          [carriers.main.options]\naccount_sid = \"{ACCOUNT}\"\nauth_token = \"{TOKEN}\"\n\
          [carriers.main.senders]\ndefault = \"+14155550100\"\nGB = {{ pool = \"{POOL}\" }}\n\
-         IN = {{ id = \"ACMEIN\", dlt_entity = \"1101000000000000001\", dlt_template = \"1107000000000000001\" }}\n",
-        mock.url
-    );
-    Pair { mock, gateway: gateway_of(&carrier).start() }
+         IN = {{ id = \"ACMEIN\", dlt_entity = \"1101000000000000001\", dlt_template = \"1107000000000000001\" }}\n"
+    )
+}
+
+pub async fn start(options: &str) -> Pair {
+    let mock = Served::start("strict_mock.py", &[], "/_requests", client(), "http").await;
+    let gateway = gateway_of(&carrier(&mock.url, options)).start();
+    Pair { mock, gateway }
 }
 
 impl Pair {

@@ -1,264 +1,279 @@
-//! The same SMS and the same call, sent by the gateway and by the vendor's own library to
-//! one recorder: equal in method, path, sign-in, content type and fields. What the
-//! library's model of the request does not take is a failure.
+//! The same SMS and the same call, sent by the gateway and by the vendor's own library
+//! to the same recorder, and compared place by place.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Stdio;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Served, client, gateway_of, python, script};
+use super::made::Made;
+use super::vendors::{DLT_ENTITY, DLT_TEMPLATE, SENDER, body_of, gateway_at, options, text_with};
+use super::{Killed, STARTING, Served, client, python, script};
+use crate::gateway::{Gateway, codes_spoken, until};
 
-const SENDER: &str = "+14155550100";
-const ENTITY: &str = "1101000000000000001";
-const TEMPLATE: &str = "1107000000000000001";
+const TO: &str = "+919820012345";
+const TEXT: &str = "482917 is your Example code. Résumé & more: 50% <b>\n";
+const CODE: &str = "482917";
 
-/// A vendor: its options, and fields that only its library sends, each with the reason.
-struct Vendor {
-    name: &'static str,
-    options: Vec<(&'static str, String)>,
-    only_theirs: &'static [(&'static str, &'static str)],
-    tls: bool,
-}
+/// What a library sends and we do not, and why that is no difference in meaning.
+const ONLY_THEIRS: &[(&str, &str, &str, &str)] = &[
+    ("plivo", "sms", "/trackable", "the library's default, false: only for conversions that are reported back"),
+    ("plivo", "voice", "/machine_detection_time", "the library's default, 5000, is the API's"),
+    ("plivo", "voice", "/machine_detection_method", "the library's default, POST, is the API's"),
+    ("plivo", "voice", "/fallback_method", "the library's default; there is no fallback_url"),
+    ("plivo", "voice", "/error_if_parent_not_found", "the library's default; there is no parent call"),
+];
 
-/// A key and a certificate for 127.0.0.1, and an application's RSA key with its public half.
-pub struct Made {
-    folder: tempfile::TempDir,
-}
+/// Where the code's remaining life stands: it may have shrunk since.
+const LIFE: &[(&str, &str)] =
+    &[("vonage", "/ttl"), ("plivo", "/message_expiry"), ("infobip", "/messages/0/options/validityPeriod/amount")];
 
-impl Made {
-    pub fn new() -> Made {
-        let folder = tempfile::tempdir().unwrap();
-        let made = Made { folder };
-        std::fs::write(made.path("ext"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").unwrap();
-        for line in [
-            "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.pem -subj /CN=authority",
-            "req -newkey rsa:2048 -nodes -keyout tls.key -out tls.csr -subj /CN=recorder",
-            "x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out tls.pem",
-        ] {
-            made.openssl(&line.split(' ').collect::<Vec<_>>());
+/// Headers that belong to a connection or name the program.
+const NO_MATTER: &[&str] = &["host", "connection", "content-length", "user-agent", "accept", "accept-encoding"];
+
+/// Every place of a body and what stands there.
+fn places(body: &Value, at: String, into: &mut BTreeMap<String, Value>) {
+    match body {
+        Value::Object(fields) if !fields.is_empty() => {
+            fields.iter().for_each(|(name, value)| places(value, format!("{at}/{name}"), into));
         }
-        made.openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "app.key"]);
-        made.openssl(&["rsa", "-in", "app.key", "-pubout", "-out", "app.pub"]);
-        made
-    }
-
-    fn openssl(&self, arguments: &[&str]) {
-        let ran =
-            Command::new("openssl").args(arguments).current_dir(self.folder.path()).stderr(Stdio::null()).status();
-        assert!(ran.expect("openssl is installed").success(), "{arguments:?}");
-    }
-
-    pub fn path(&self, file: &str) -> PathBuf {
-        self.folder.path().join(file)
-    }
-
-    pub fn read(&self, file: &str) -> String {
-        std::fs::read_to_string(self.path(file)).unwrap()
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().enumerate().for_each(|(n, value)| places(value, format!("{at}/{n}"), into));
+        }
+        leaf => drop(into.insert(at, leaf.clone())),
     }
 }
 
-/// What the vendor's library sends, and what its model refuses of ours.
-fn twin(vendor: &str, kind: &str, url: &str, words: &Value, ca: &Path) -> Vec<String> {
-    let mut child = python()
+fn flat(body: &Value) -> BTreeMap<String, Value> {
+    let mut into = BTreeMap::new();
+    places(body, String::new(), &mut into);
+    into
+}
+
+/// Runs `twins.py` to its end.
+async fn twin(arguments: [&str; 3], input: &Value, authority: &Path) -> Value {
+    let child = python()
         .arg(script("twins.py"))
-        .args([vendor, kind, url])
-        .env("REQUESTS_CA_BUNDLE", ca)
+        .args(arguments)
+        .env("REQUESTS_CA_BUNDLE", authority)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("python starts");
-    child.stdin.take().unwrap().write_all(words.to_string().as_bytes()).unwrap();
-    let done = child.wait_with_output().unwrap();
-    assert!(done.status.success(), "{vendor} {kind}: {}", String::from_utf8_lossy(&done.stderr));
-    let told: Value = serde_json::from_slice(&done.stdout).unwrap();
-    told["refused"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    let mut child = Killed(child);
+    child.0.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
+    let status = until(STARTING, "the end of the library's own send", || {
+        let ended = child.0.try_wait().unwrap();
+        async move { ended }
+    })
+    .await;
+    let (mut out, mut err) = (String::new(), String::new());
+    child.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    child.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert!(status.success(), "{arguments:?}: {err}");
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out} {err}"))
 }
 
-/// Every value of a body by its place.
-fn places(at: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
-    match value {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| places(&format!("{at}/{name}"), value, out)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| places(&format!("{at}/{i}"), item, out)),
-        one => drop(out.insert(at.to_owned(), one.clone())),
+/// Sends by the gateway; the attempt's id.
+async fn send(gateway: &Gateway, channel: &str) -> String {
+    let body = json!({ "to": TO, "text": TEXT, "code": CODE, "channel": channel });
+    let id = gateway.post("/v1/messages", body).await.expect(202)["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/messages/{id}");
+    let delivery = until(STARTING, "the answer of the recorder", || async {
+        let delivery = gateway.get(&path).await.expect(200)["deliveries"][0].clone();
+        ["submitted", "failed"].contains(&delivery["state"].as_str().unwrap()).then_some(delivery)
+    })
+    .await;
+    assert_eq!(delivery["state"], "submitted", "the answer was read: {delivery}");
+    delivery["attempts"][0]["id"].as_str().unwrap().to_owned()
+}
+
+struct Compared {
+    vendor: &'static str,
+    channel: &'static str,
+    rows: Vec<String>,
+    problems: Vec<String>,
+}
+
+impl Compared {
+    fn row(&mut self, place: &str, ours: &Value, theirs: &Value, problem: Option<&str>) {
+        let short = |value: &Value| value.to_string().chars().take(60).collect::<String>();
+        let row = format!("{place:<46} {:<62} {}", short(ours), problem.unwrap_or("equal"));
+        if let Some(problem) = problem {
+            self.problems.push(format!("{place}: {problem}: ours {ours}, theirs {theirs}"));
+        }
+        self.rows.push(row);
+    }
+
+    fn equal(&mut self, place: &str, ours: &Value, theirs: &Value) {
+        self.row(place, ours, theirs, (ours != theirs).then_some("DIFFERS"));
+    }
+
+    fn requests(&mut self, ours: &Value, theirs: &Value) {
+        for name in ["method", "path", "query"] {
+            self.equal(name, &ours[name], &theirs[name]);
+        }
+        let (own, other) = (ours["headers"].as_object().unwrap(), theirs["headers"].as_object().unwrap());
+        for (name, value) in own.iter().filter(|(name, _)| !NO_MATTER.contains(&name.as_str())) {
+            // A JWT is another each time; what is in it is compared on its own.
+            if !(self.vendor == "vonage" && name == "authorization") {
+                self.equal(name, value, other.get(name).unwrap_or(&Value::Null));
+            }
+        }
+        for name in ["authorization", "content-type"] {
+            assert!(own.contains_key(name), "{name} is sent: {own:?}");
+        }
+        self.bodies(flat(&body_of(ours)), flat(&body_of(theirs)));
+    }
+
+    fn bodies(&mut self, ours: BTreeMap<String, Value>, theirs: BTreeMap<String, Value>) {
+        let life = LIFE.iter().find(|(vendor, _)| *vendor == self.vendor && self.channel == "sms").map(|(_, at)| *at);
+        if let Some(life) = life {
+            assert!(ours.contains_key(life), "{life} is sent");
+        }
+        for (place, value) in &ours {
+            match theirs.get(place) {
+                None => self.row(place, value, &Value::Null, Some("ONLY OURS")),
+                Some(other) if Some(place.as_str()) == life => {
+                    let shrunk =
+                        value.as_u64().zip(other.as_u64()).is_some_and(|(own, all)| (all - 10..=all).contains(&own));
+                    self.row(place, value, other, (!shrunk).then_some("NOT THE CODE'S LIFE"));
+                }
+                Some(other) => self.equal(place, value, other),
+            }
+        }
+        for (place, value) in theirs.iter().filter(|(place, _)| !ours.contains_key(*place)) {
+            let listed = ONLY_THEIRS.iter().find(|row| (row.0, row.1, row.2) == (self.vendor, self.channel, place));
+            match listed {
+                Some((.., reason)) => {
+                    self.rows.push(format!("{place:<46} {:<62} left out: {reason}", value.to_string()))
+                }
+                None => self.row(place, &Value::Null, value, Some("ONLY THEIRS")),
+            }
+        }
+    }
+
+    fn told(&self) {
+        println!("\n{} {}\n{}", self.vendor, self.channel, self.rows.join("\n"));
+        assert!(self.problems.is_empty(), "{} {}:\n{}", self.vendor, self.channel, self.problems.join("\n"));
     }
 }
 
-fn body(request: &Value) -> Value {
-    serde_json::from_str(request["body"].as_str().unwrap()).unwrap_or_else(|_| panic!("no JSON in {request}"))
+async fn twins(vendor: &'static str) {
+    let made = Made::new();
+    let file = |name: &str| made.path(name).to_str().unwrap().to_owned();
+    let (authority, public) = (made.path("ca.pem"), made.read("app.pub"));
+    let mut options = options(vendor, &made.read("app.key"));
+    if vendor == "telnyx" {
+        options.push(("public_key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".into()));
+    }
+    let recorder = match vendor {
+        // Its library speaks https only.
+        "vonage" => {
+            let pem = std::fs::read(&authority).unwrap();
+            let trusted = reqwest::Certificate::from_pem(&pem).unwrap();
+            let http = reqwest::Client::builder().add_root_certificate(trusted).timeout(STARTING).build().unwrap();
+            Served::start("recorder.py", &[&file("tls.pem"), &file("tls.key")], "/_requests", http, "https").await
+        }
+        _ => Served::start("recorder.py", &[], "/_requests", client(), "http").await,
+    };
+    let setup = gateway_at(&recorder, vendor, &options).option("OTP_CARRIER_HTTP__CA_FILE", &file("ca.pem"));
+    let gateway = setup.start();
+    options.iter().for_each(|(_, value)| gateway.secret(value));
+    for secret in [&TO[1..], CODE] {
+        gateway.secret(secret);
+    }
+    for (n, channel) in ["sms", "voice"].into_iter().enumerate() {
+        let attempt = send(&gateway, channel).await;
+        let ours = recorder.requests(2 * n + 1).await.pop().unwrap();
+        let body = body_of(&ours);
+        let mut input = json!({
+            "to": TO, "sender": SENDER, "text": TEXT, "attempt": attempt, "validity": 600, "validity_minutes": 10,
+            "dlt_entity": DLT_ENTITY, "dlt_template": DLT_TEMPLATE, "ring_seconds": 25, "call_seconds": 120,
+            "callback": text_with(&body, &format!("/webhooks/main/{channel}/")).expect("reports are asked for"),
+            "ours": body,
+        });
+        for (name, value) in &options {
+            input[*name] = json!(value);
+        }
+        if channel == "voice" {
+            document_of(&gateway, &body, &mut input);
+        }
+        let told = twin([vendor, channel, &recorder.url], &input, &authority).await;
+        let theirs = recorder.requests(2 * n + 2).await.pop().unwrap();
+        let mut compared = Compared { vendor, channel, rows: Vec::new(), problems: Vec::new() };
+        compared.requests(&ours, &theirs);
+        for refused in told["refused"].as_array().unwrap() {
+            compared.problems.push(format!("the library's model: {refused}"));
+        }
+        if vendor == "vonage" {
+            tokens(&mut compared, [&ours, &theirs], &public, &authority).await;
+        }
+        compared.told();
+    }
 }
 
-/// A sign-in, with what differs each time made equal: of a JWT what it is and what it claims.
-fn sign_in(request: &Value, public: &str) -> Value {
-    let header = request["headers"]["authorization"].as_str().unwrap_or_default();
-    let parts: Vec<&str> = header.trim_start_matches("Bearer ").split('.').collect();
-    let [head, claims, _] = parts[..] else { return json!(header) };
-    let read = |part: &str| serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
-    let key = jsonwebtoken::DecodingKey::from_rsa_pem(public.as_bytes()).unwrap();
-    let validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
-    let token = header.trim_start_matches("Bearer ");
-    jsonwebtoken::decode::<Value>(token, &key, &validation).expect("the application's key signed it, and it is fresh");
-    let names: Vec<String> = read(claims).as_object().unwrap().keys().cloned().collect();
-    let lives = read(claims)["exp"].as_u64().unwrap() - read(claims)["iat"].as_u64().unwrap();
-    json!({ "head": read(head), "claims": names, "lives": lives, "application": read(claims)["application_id"] })
+/// What the call says, which is ours alone to word, and the addresses of its next steps.
+fn document_of(gateway: &Gateway, body: &Value, input: &mut Value) {
+    let root = format!("{}/webhooks/main/call/", gateway.url);
+    if let Some(text) = text_with(body, &root) {
+        let (_, rest) = text.split_once(&root).unwrap();
+        let reference: String = rest.chars().take_while(|c| *c != '/').collect();
+        input["start"] = json!(format!("{root}{reference}/start"));
+        input["next"] = json!(format!("{root}{reference}/gate-1"));
+    }
+    let words = body["ncco"][0]["text"].as_str().or(body["messages"][0]["text"].as_str());
+    input["words"] = json!(words);
+    input["document"] = body["Texml"].clone();
+    for text in words.into_iter().chain(body["Texml"].as_str()) {
+        let plain = text.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, words)| words));
+        let codes = codes_spoken(&plain.collect::<Vec<_>>().join(" "));
+        match body.get("messages") {
+            // Infobip's calls cannot wait for a key.
+            Some(_) => assert!(!codes.is_empty() && codes.iter().all(|code| code == CODE), "{text}"),
+            None => assert!(codes.is_empty() && text.contains("press one"), "{text}"),
+        }
+    }
 }
 
-fn vendors(made: &Made) -> Vec<Vendor> {
-    let option = |name, value: &str| (name, value.to_owned());
-    vec![
-        Vendor {
-            name: "vonage",
-            options: vec![
-                option("application_id", "78d335fa-323d-0114-9c3d-d6f0d48968cf"),
-                option("private_key", &made.read("app.key")),
-                option("signature_secret", "qwertyuiopasdfghjklzxcvbnm123456"),
-            ],
-            only_theirs: &[],
-            tls: true,
-        },
-        Vendor { name: "infobip", options: vec![option("api_key", "an-api-key")], only_theirs: &[], tls: false },
-        Vendor {
-            name: "telnyx",
-            options: vec![
-                option("api_key", "KEY0123"),
-                option("public_key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
-                option("messaging_profile_id", "16fd2706-8baf-433b-82eb-8c7fada847da"),
-                option("account_sid", "61bf923e-5e4d-4595-a110-56190ea18a1b"),
-                option("texml_application_id", "2345678901"),
-            ],
-            only_theirs: &[],
-            tls: false,
-        },
-        Vendor {
-            name: "plivo",
-            options: vec![option("auth_id", "MA0123456789ABCDEFGH"), option("auth_token", "a-token")],
-            only_theirs: &[
-                ("/trackable", "a default of the library: a tracking link, which we have none of"),
-                ("/machine_detection_time", "a default of the library: the API's own"),
-                ("/machine_detection_url", "the answer_url hears the verdict"),
-                ("/machine_detection_method", "the method of that"),
-                ("/fallback_method", "the method of a fallback_url, which we give none of"),
-                ("/error_if_parent_not_found", "a default of the library, about transfers"),
-            ],
-            tls: false,
-        },
-    ]
+/// Both tokens are good for the key, and alike.
+async fn tokens(compared: &mut Compared, requests: [&Value; 2], public: &str, authority: &Path) {
+    let mut read = Vec::new();
+    for request in requests {
+        let header = request["headers"]["authorization"].as_str().unwrap();
+        let token = header.strip_prefix("Bearer ").expect("a bearer token");
+        let input = json!({ "token": token, "public_key": public });
+        read.push(twin(["jwt", "verify", "-"], &input, authority).await);
+    }
+    compared.equal("JWT header", &read[0]["header"], &read[1]["header"]);
+    let names = |n: usize| json!(read[n]["claims"].as_object().unwrap().keys().collect::<Vec<_>>());
+    compared.equal("JWT claims", &names(0), &names(1));
+    let claim = |n: usize, name: &str| read[n]["claims"][name].clone();
+    compared.equal("JWT application_id", &claim(0, "application_id"), &claim(1, "application_id"));
+    let life = |n| json!(claim(n, "exp").as_u64().unwrap() - claim(n, "iat").as_u64().unwrap());
+    compared.equal("JWT exp - iat", &life(0), &life(1));
+    assert!(claim(0, "jti").as_str().is_some_and(|id| id.len() == 36));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_vendors_own_libraries_send_the_same() {
-    let made = Made::new();
-    let mut problems = Vec::new();
-    for vendor in vendors(&made) {
-        for kind in ["sms", "voice"] {
-            compare(&vendor, kind, &made, &mut problems).await;
-        }
-    }
-    assert!(problems.is_empty(), "{}", problems.join("\n"));
+async fn vonage_sends_as_its_library_does() {
+    twins("vonage").await;
 }
 
-async fn compare(vendor: &Vendor, kind: &str, made: &Made, problems: &mut Vec<String>) {
-    let name = vendor.name;
-    let (ca, tls, key) = (made.path("ca.pem"), made.path("tls.pem"), made.path("tls.key"));
-    let pair = [tls.to_str().unwrap(), key.to_str().unwrap()];
-    let certificate = reqwest::Certificate::from_pem(made.read("ca.pem").as_bytes()).unwrap();
-    let http = if vendor.tls {
-        reqwest::Client::builder().add_root_certificate(certificate).build().unwrap()
-    } else {
-        client()
-    };
-    let (arguments, scheme) = if vendor.tls { (&pair[..], "https") } else { (&[][..], "http") };
-    let recorder = Served::start("recorder.py", arguments, "/_requests", http, scheme).await;
-    let mut carrier = format!(
-        "[carrier_http]\nca_file = {ca:?}\n[carriers.main]\nprofile = \"{name}\"\nbase_url = \"{}\"\n\
-         machine_detection = true\n[carriers.main.senders]\ndefault = \"{SENDER}\"\n\
-         IN = {{ id = \"{SENDER}\", dlt_entity = \"{ENTITY}\", dlt_template = \"{TEMPLATE}\" }}\n\
-         [carriers.main.options]\n",
-        recorder.url
-    );
-    vendor.options.iter().for_each(|(option, value)| carrier.push_str(&format!("{option} = '''{value}'''\n")));
-    let gateway = gateway_of(&carrier).start();
-    let to = "+919812345678";
-    gateway.post("/v1/verifications", json!({ "to": to, "channel": kind })).await.expect(201);
-    let ours = recorder.requests(1).await[0].clone();
-    let sent = body(&ours);
-    let mut words = words(name, &sent, to, &vendor.options, &gateway.url);
-    if let Some(attempt) = ours["headers"].get("idempotency-key") {
-        words["attempt"] = attempt.clone();
-    }
-    for refused in twin(name, kind, &recorder.url, &words, &ca) {
-        problems.push(format!("{name} {kind}: its library refuses {refused}"));
-    }
-    let theirs = recorder.requests(2).await[1].clone();
-    for part in ["method", "path", "query"] {
-        if ours[part] != theirs[part] {
-            problems.push(format!("{name} {kind}: {part} is {} and {} there", ours[part], theirs[part]));
-        }
-    }
-    let public = made.read("app.pub");
-    let signs = [sign_in(&ours, &public), sign_in(&theirs, &public)];
-    if signs[0] != signs[1] {
-        problems.push(format!("{name} {kind}: the sign-in is {} and {} there", signs[0], signs[1]));
-    }
-    let kind_of = |request: &Value| {
-        request["headers"]["content-type"].as_str().unwrap_or_default().split(';').next().map(str::to_owned)
-    };
-    if kind_of(&ours) != kind_of(&theirs) || ours["headers"]["idempotency-key"] != theirs["headers"]["idempotency-key"]
-    {
-        problems.push(format!("{name} {kind}: headers {} and {} there", ours["headers"], theirs["headers"]));
-    }
-    let (mut left, mut right) = (BTreeMap::new(), BTreeMap::new());
-    places("", &sent, &mut left);
-    places("", &body(&theirs), &mut right);
-    let known = |place: &str| vendor.only_theirs.iter().any(|(only, _)| *only == place);
-    println!("{name} {kind}: {} {}", ours["method"].as_str().unwrap(), ours["path"].as_str().unwrap());
-    for place in left.keys().chain(right.keys()).collect::<std::collections::BTreeSet<_>>() {
-        match (left.get(place), right.get(place)) {
-            (Some(a), Some(b)) if a == b => println!("  {place} equal"),
-            (Some(_), Some(_)) => {
-                problems.push(format!("{name} {kind}: {place} is {} and {} there", left[place], right[place]))
-            }
-            // The library's model was asked about it.
-            (Some(_), None) => println!("  {place} ours alone"),
-            (None, _) if known(place) => println!("  {place} theirs alone"),
-            (None, _) => problems.push(format!("{name} {kind}: {place} is missing, {} there", right[place])),
-        }
-    }
+#[tokio::test(flavor = "multi_thread")]
+async fn infobip_sends_as_its_library_does() {
+    twins("infobip").await;
 }
 
-/// What is to be sent, by the names of `twins.py`; what the gateway draws is taken from its
-/// own body.
-fn words(vendor: &str, sent: &Value, to: &str, options: &[(&'static str, String)], url: &str) -> Value {
-    let first = |places: &[&str]| places.iter().find_map(|place| sent.pointer(place)).cloned().unwrap_or(Value::Null);
-    let callback = first(&[
-        "/webhook_url",
-        "/event_url/0",
-        "/messages/0/webhooks/delivery/url",
-        "/messages/0/notifyUrl",
-        "/StatusCallback",
-        "/url",
-        "/hangup_url",
-    ]);
-    assert!(callback.as_str().unwrap().starts_with(&format!("{url}/webhooks/main/")), "{vendor}: {callback}");
-    let mut words = json!({
-        "to": to, "sender": SENDER, "dlt_entity": ENTITY, "dlt_template": TEMPLATE, "callback": callback, "ours": sent,
-        "text": first(&["/text", "/messages/0/content/text"]),
-        "validity": first(&["/ttl", "/messages/0/options/validityPeriod/amount", "/message_expiry"]),
-        "validity_minutes": first(&["/messages/0/validityPeriod"]),
-        "attempt": first(&["/client_ref", "/messages/0/callbackData", "/messages/0/destinations/0/messageId"]),
-        "words": first(&["/ncco/0/text", "/messages/0/text"]),
-        "next": first(&["/ncco/1/eventUrl/0"]),
-        "start": first(&["/answer_url", "/AsyncAmdStatusCallback"]),
-        "document": first(&["/Texml"]),
-        "ring_seconds": 25, "call_seconds": 120,
-    });
-    for (option, value) in options {
-        words[*option] = json!(value);
-    }
-    words
+#[tokio::test(flavor = "multi_thread")]
+async fn telnyx_sends_as_its_library_does() {
+    twins("telnyx").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plivo_sends_as_its_library_does() {
+    twins("plivo").await;
 }
