@@ -3,12 +3,14 @@
 //!
 //! ```text
 //! gateway ──► strict_mock.py   every request as Twilio documents it; signed reports come back
+//! gateway ──► Prism            the same requests, judged by the document alone
 //! gateway ──► recorder.py ◄── the vendor's library        twins: the same send, compared
 //! signer.py ──► gateway        what the vendor's library signs is believed, and nothing else
 //! ```
 
 mod calls;
 mod made;
+mod prism;
 mod signer;
 mod tls;
 mod twilio;
