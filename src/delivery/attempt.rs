@@ -9,9 +9,9 @@ use super::steps::{Job, Opened, Retry, Stop, Tried};
 use super::tally::Counted;
 use super::{Deliveries, Parts, speech};
 use crate::carrier::{Answer, Content, Fate, Refused, Submission};
-use crate::model::{AttemptId, Cause, Channel, MINUTE, Ms, SECOND, Secret, Sender};
+use crate::model::{AttemptId, AttemptState, Cause, Channel, MINUTE, Ms, SECOND, Secret, Sender};
 use crate::routing::{Sign, sign};
-use crate::store::{Moved, Next, Settle};
+use crate::store::{Moved, Next, Record, Settle};
 
 impl Deliveries {
     #[allow(clippy::too_many_arguments, reason = "the loop's state, taken apart for reading")]
@@ -45,6 +45,7 @@ impl Deliveries {
             Answer::Refused(refused) => refused.code.clone(),
             Answer::Accepted(_) | Answer::Unknown => None,
         };
+        let mut ended = None;
         let moved = match answer {
             Answer::Accepted(reference) => Moved::Submitted { reference, keep_lease: channel == Channel::Voice },
             Answer::Refused(Refused { cause, wait_ms, .. }) => {
@@ -60,8 +61,8 @@ impl Deliveries {
             Answer::Unknown if channel == Channel::Voice => match line.carrier().ask(attempt, None).await {
                 Fate::Live => Moved::Submitted { reference: None, keep_lease: true },
                 Fate::Ended(progress) => {
-                    self.receive(attempt, progress.into()).await?;
-                    return Ok(Tried::Over);
+                    ended = Some(progress);
+                    Moved::Submitted { reference: None, keep_lease: false }
                 }
                 Fate::NeverSeen => {
                     retry.note(Cause::TemporaryCarrierFault, true, None);
@@ -84,12 +85,52 @@ impl Deliveries {
             Moved::Submitted { reference: Some(id), .. } if line.carrier().tells_by_its_id(channel) => Some(id.clone()),
             _ => None,
         };
-        let record = self.settle(Settle { id: attempt, token: job.token, moved }).await?;
-        self.log_submit(&record, attempt, code);
+        let settled = self.settle(Settle { id: attempt, token: job.token, moved }).await;
+        let record = match &settled {
+            Ok(record) => Some(record.clone()),
+            // Another has the job, or it has ended. What was sent was sent all the same.
+            Err(Stop::Done) => self.parts.store.numbers.read(attempt.delivery.record).await?,
+            Err(Stop::Store(_)) => None,
+        };
+        if let Some(record) = record {
+            self.log_submit(&record, attempt, code);
+        }
         if let Some(id) = known {
             self.make_known(attempt, line.name(), &id).await?;
         }
-        Ok(tried)
+        let record = settled?;
+        if let Some(progress) = ended {
+            self.receive(attempt, progress.into()).await?;
+            return Ok(Tried::Over);
+        }
+        match tried {
+            Tried::Submitted => self.overtaken(job, &record, attempt, others_left, retry).await,
+            tried => Ok(tried),
+        }
+    }
+
+    /// What follows a submit that was taken: nothing, unless a report of its failure was
+    /// faster than the carrier's answer. Then the job is still ours, and goes on.
+    async fn overtaken(
+        &self,
+        job: &Job,
+        record: &Record,
+        attempt: AttemptId,
+        others_left: bool,
+        retry: &mut Retry,
+    ) -> Result<Tried, Stop> {
+        let delivery = record.delivery(attempt.delivery.n);
+        let cause = delivery.and_then(|delivery| {
+            let own = delivery.attempts.get(usize::from(attempt.m).checked_sub(1)?)?;
+            own.cause.filter(|_| own.state == AttemptState::Failed && !delivery.state.is_final())
+        });
+        let Some(cause) = cause else { return Ok(Tried::Submitted) };
+        if others_left && cause.meaning().other_carrier_helps {
+            retry.note(cause, cause.meaning().same_carrier_later, None);
+            return Ok(Tried::Next);
+        }
+        self.settle(Settle { id: attempt, token: job.token, moved: Moved::Failed(cause, Next::Never) }).await?;
+        Ok(Tried::Over)
     }
 
     /// The words or the script. The text of a verification tells how long its code lives.

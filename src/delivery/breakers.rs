@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::Deliveries;
 use super::carriers::Line;
-use crate::model::SECOND;
+use crate::carrier::Probed;
+use crate::model::{Cause, SECOND};
 use crate::routing::{BreakerRules, Open, Sign, Turn};
 use crate::store::Switch;
 
@@ -53,17 +54,37 @@ impl Deliveries {
 
     /// Learns what the other gateways found out.
     pub(super) async fn learn_breakers(&self) {
+        let version = self.parts.carriers.breakers_version();
         match self.parts.store.fleet.switches().await {
+            // What this gateway found meanwhile is newer, and told the others.
+            Ok(_) if version != self.parts.carriers.breakers_version() => {}
             Ok(switches) => {
                 let open = |(name, Switch { until, strikes, cause })| (name, Open { until, strikes, cause });
                 let all = switches.into_iter().map(open).collect::<std::collections::BTreeMap<_, _>>();
                 for line in self.parts.carriers.lines() {
-                    self.parts.metrics.breaker(line.name(), all.contains_key(line.name()));
+                    let is_open = all.contains_key(line.name());
+                    self.parts.metrics.breaker(line.name(), is_open);
+                    if !is_open && self.parts.carriers.open(line.name()).is_some() {
+                        // Another gateway saw it work.
+                        line.failed.store(0, Ordering::Relaxed);
+                    }
                 }
                 self.parts.carriers.set_all_open(all);
             }
             Err(error) => tracing::debug!(%error, "Store is away, breakers stay as they are."),
         }
+    }
+
+    /// Whether a carrier answers a question that sends nothing, if it can be asked one. A
+    /// refusal is the next sign of its breaker.
+    pub(super) async fn answers(&self, line: &Line) -> bool {
+        let cause = match line.carrier().probe().await {
+            Probed::Fine(_) | Probed::CannotSay => return true,
+            Probed::Refused(refused) => refused.cause,
+            Probed::Away(_) => Cause::TemporaryCarrierFault,
+        };
+        self.note(line, Sign::Ill(cause)).await;
+        false
     }
 
     /// Whether this gateway is the one that tries a half-open carrier now.

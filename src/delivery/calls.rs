@@ -28,6 +28,10 @@ impl Deliveries {
             Some(line) => line.carrier().ask(attempt, last.reference.as_deref()).await,
             None => Fate::CannotSay,
         };
+        if !matches!(fate, Fate::NeverSeen | Fate::CannotSay) {
+            // Whoever submitted it did not live to log it.
+            self.log_submit(&job.record, attempt, None);
+        }
         match (fate, line) {
             (Fate::NeverSeen, _) => Ok(false),
             (Fate::Live, Some(line)) => self.hold_call(job, line, attempt).await.map(|()| true),
@@ -37,13 +41,16 @@ impl Deliveries {
                 let options = &self.parts.options;
                 // One that was taken may have been answered: then it may be speaking.
                 let speaks = if last.state == AttemptState::Submitted { options.call_seconds } else { 0 };
-                let ends = last.changed + (options.ring_seconds + speaks) * SECOND;
+                // Its submit may have taken so long before it rang.
+                let submits = if last.state == AttemptState::Submitting { options.submit_timeout_seconds } else { 0 };
+                let ends = last.changed + (submits + options.ring_seconds + speaks) * SECOND;
                 let left = ends.saturating_sub(self.parts.clock.now());
                 if left == 0 {
                     return Ok(false);
                 }
+                // The attempt stays as it is: whoever comes then reckons from the same time.
                 let moved = Moved::Unknown(Next::Later(left));
-                self.settle(Settle { id: attempt, token: job.token, moved }).await.map(|_| true)
+                self.settle(Settle { id: delivery_id.attempt(0), token: job.token, moved }).await.map(|_| true)
             }
         }
     }

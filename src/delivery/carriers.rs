@@ -103,12 +103,14 @@ struct Inner {
     lines: Vec<Line>,
     /// Breakers that are open, as the store told last.
     open: RwLock<BTreeMap<String, Open>>,
+    /// Goes up with every breaker that this gateway turns itself.
+    version: AtomicU32,
 }
 
 impl Carriers {
     /// These carriers.
     pub fn new(lines: Vec<Line>) -> Self {
-        Carriers(Arc::new(Inner { lines, open: RwLock::default() }))
+        Carriers(Arc::new(Inner { lines, ..Inner::default() }))
     }
 
     /// The carrier of that name, if it is still configured.
@@ -126,8 +128,14 @@ impl Carriers {
         self.0.open.read().expect("no panic while held").get(name).copied()
     }
 
+    /// How often this gateway turned a breaker.
+    pub(super) fn breakers_version(&self) -> u32 {
+        self.0.version.load(Ordering::Acquire)
+    }
+
     /// Sets one breaker as this gateway sees it.
     pub(super) fn set_open(&self, name: &str, open: Option<Open>) {
+        self.0.version.fetch_add(1, Ordering::AcqRel);
         let mut all = self.0.open.write().expect("no panic while held");
         match open {
             Some(open) => all.insert(name.to_owned(), open),

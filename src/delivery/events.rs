@@ -5,15 +5,21 @@ use async_trait::async_trait;
 use super::{Deliveries, speech};
 use crate::carrier::{CallEvent, CarrierEvents, Details, News, Passage, Phase, Report, Step, Unstored};
 use crate::model::{
-    AttemptId, Cause, Channel, DAY, DeliveryState, Digest, HOUR, Locale, MINUTE, Ms, Part, Progress, Script,
+    AttemptId, AttemptState, Cause, Channel, DAY, DeliveryState, Digest, HOUR, Locale, MINUTE, Ms, Part, Progress,
+    Script,
 };
 use crate::routing::Standing;
-use crate::store::{Receive, Received, Record, StoreError, Then};
+use crate::store::{Attempt, Delivery, Receive, Received, Record, StoreError, Then};
 
 /// How long a report may be ahead of the answer to its own submit.
 const PARK_MS: Ms = MINUTE;
 /// How long an attempt is found by its carrier's own id: as long as records are kept.
 const KNOWN_MS: Ms = DAY;
+
+/// Whether a passage is spoken when the delivery has failed: it holds no code.
+fn is_last_word(passage: Passage) -> bool {
+    matches!(passage, Passage::NotAsked | Passage::NoKey)
+}
 
 #[async_trait]
 impl CarrierEvents for Deliveries {
@@ -44,7 +50,7 @@ impl CarrierEvents for Deliveries {
         let unstored = |error: StoreError| self.unstored(&attempt, &error);
         let record = self.parts.store.numbers.read(attempt.delivery.record).await.map_err(unstored)?;
         let Some(record) = record else { return Ok(None) };
-        let (step, progress) = match self.script_of(&record, attempt) {
+        let (step, progress) = match self.script_of(&record, attempt, false) {
             Some(script) => speech::next(&script, phase, event),
             // Approved, canceled or expired meanwhile: the code is gone, and not needed.
             None if phase == Phase::Code && event == CallEvent::Ended => (None, Some(Progress::Delivered)),
@@ -66,7 +72,7 @@ impl CarrierEvents for Deliveries {
     async fn words(&self, attempt: AttemptId, passage: Passage) -> Result<Option<(Locale, Vec<Part>)>, Unstored> {
         let record = self.parts.store.numbers.read(attempt.delivery.record).await;
         let record = record.map_err(|error| self.unstored(&attempt, &error))?;
-        let script = record.and_then(|record| self.script_of(&record, attempt));
+        let script = record.and_then(|record| self.script_of(&record, attempt, is_last_word(passage)));
         Ok(script.map(|script| (script.locale.clone(), passage.of(&script).to_vec())))
     }
 }
@@ -101,12 +107,14 @@ impl Deliveries {
         Ok(())
     }
 
-    /// What a call says, while its code is worth something.
-    fn script_of(&self, record: &Record, attempt: AttemptId) -> Option<Script> {
+    /// What a call says, while its code is worth something. What it said last it may say
+    /// although it has failed by then.
+    fn script_of(&self, record: &Record, attempt: AttemptId, last_word: bool) -> Option<Script> {
         let delivery = record.delivery(attempt.delivery.n)?;
         let tried = delivery.attempts.get(usize::from(attempt.m).checked_sub(1)?)?;
         let ended = delivery.channel != Channel::Voice
-            || matches!(delivery.state, DeliveryState::Canceled | DeliveryState::Failed)
+            || delivery.state == DeliveryState::Canceled
+            || delivery.state == DeliveryState::Failed && !last_word
             || !record.is_open(self.parts.clock.now());
         let code = self.payload(record).filter(|_| !ended)?.code?;
         let line = self.parts.carriers.get(&tried.carrier);
@@ -148,7 +156,7 @@ impl Deliveries {
         {
             if cause == Cause::DeclinedByPerson {
                 pause_ms = self.wording(&record).map_or(0, |wording| wording.pause_ms);
-            } else if self.has_untried(&record, id.delivery.n) {
+            } else if self.goes_on(&record, id.delivery.n, cause) {
                 then = Then::Another;
             }
         }
@@ -159,7 +167,7 @@ impl Deliveries {
                 let retried = delivery.is_some_and(|delivery| !delivery.state.is_final() && delivery.due.is_some());
                 if retried && matches!(progress, Progress::Failed(_)) {
                     tracing::info!(attempt = %id, "Attempt failed, another carrier is tried.");
-                } else {
+                } else if delivery.is_some_and(|delivery| has_advanced(delivery, id.m, progress)) {
                     self.count(&record, id.delivery.n);
                 }
                 self.log_report(&record, id, progress, &details);
@@ -173,9 +181,14 @@ impl Deliveries {
         Ok(())
     }
 
-    /// Whether a carrier is left that may take this delivery and was not tried for it.
-    fn has_untried(&self, record: &Record, n: u16) -> bool {
+    /// Whether a carrier is left that may take this delivery and was not tried for it. No
+    /// phone rings twice for one click: a call goes on only if it never rang.
+    fn goes_on(&self, record: &Record, n: u16, cause: Cause) -> bool {
         let Some(delivery) = record.delivery(n) else { return false };
+        let rang = delivery.state >= DeliveryState::Ringing || cause == Cause::NoReceipt;
+        if delivery.channel == Channel::Voice && rang {
+            return false;
+        }
         let now = self.parts.clock.now();
         let candidates = self.parts.carriers.candidates(delivery.channel, record.to.country, now);
         let tried = |name: &str| record.tried().any(|(channel, tried)| channel == delivery.channel && tried == name);
@@ -183,5 +196,15 @@ impl Deliveries {
             && candidates.iter().any(|c| {
                 c.standing == Standing::Ready && c.permits(delivery.channel, record.to.country) && !tried(&c.name)
             })
+    }
+}
+
+/// Whether a report moved its delivery, and not only an attempt that counts no more.
+fn has_advanced(delivery: &Delivery, m: u16, progress: Progress) -> bool {
+    let arrived = |attempt: &&Attempt| attempt.state == AttemptState::Delivered;
+    match progress {
+        Progress::Delivered => delivery.attempts.iter().filter(arrived).count() == 1,
+        Progress::Failed(_) => usize::from(m) == delivery.attempts.len() && delivery.state == DeliveryState::Failed,
+        Progress::Ringing | Progress::Answered => usize::from(m) == delivery.attempts.len(),
     }
 }

@@ -8,9 +8,12 @@ use tokio::sync::{SemaphorePermit, TryAcquireError};
 use super::carriers::{Line, draw};
 use super::payload::Payload;
 use super::{Deliveries, Wording};
-use crate::model::{AttemptId, Cause, Channel, Digest, E164, LimitName, Ms, Sender};
+use crate::model::{AttemptId, AttemptState, Cause, Channel, Digest, E164, LimitName, Ms, SECOND, Sender};
 use crate::routing::{self, Ask, Choice};
 use crate::store::{Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taking};
+
+/// How long a turn of one carrier's pace is waited for while another could take it.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A delivery whose lease we hold.
 pub struct Job {
@@ -89,6 +92,14 @@ impl Deliveries {
         if channel == Channel::Voice && self.resume_call(&job).await? {
             return Ok(());
         }
+        // A report that nobody else can cure, and whose reader died.
+        let last = delivery.attempts.last().filter(|last| last.state == AttemptState::Failed);
+        if let Some(cause) = last.and_then(|last| last.cause)
+            && !cause.meaning().other_carrier_helps
+            && (channel == Channel::Voice || !cause.meaning().same_carrier_later)
+        {
+            return self.give_up(&job, cause, Next::Never).await;
+        }
         let opened = match self.open(&job) {
             Ok(opened) => opened,
             Err(cause) => return self.give_up(&job, cause, Next::Never).await,
@@ -96,16 +107,22 @@ impl Deliveries {
         let tried: Vec<_> = job.record.tried().collect();
         let ask = Ask { channel, country: job.record.to.country, tried: &tried };
         let now = self.parts.clock.now();
-        let candidates = self.parts.carriers.candidates(channel, ask.country, now);
+        let mut candidates = self.parts.carriers.candidates(channel, ask.country, now);
+        // Who failed here for good is not asked again, whoever else is busy.
+        candidates.retain(|candidate| !delivery.attempts.iter().any(|attempt| attempt.is_lost_on(&candidate.name)));
         let choices = routing::order(&candidates, ask, &mut draw);
         let mut retry = Retry::default();
         for (i, choice) in choices.iter().enumerate() {
             let Some(line) = self.parts.carriers.get(&choice.carrier) else { continue };
-            if let Some((cause, wait_ms)) = self.held_back(line, choice).await? {
+            if let Some((cause, wait_ms)) = self.held_back(line, channel, choice).await? {
                 retry.note(cause, true, Some(wait_ms));
                 continue;
             }
-            let permit = self.turn(&job, line, channel).await?;
+            let others_left = i + 1 < choices.len();
+            let Some(permit) = self.turn(&job, line, channel, others_left).await? else {
+                retry.note(Cause::RateLimited, true, None);
+                continue;
+            };
             let sender = line.sender(ask.country, draw()).cloned();
             let begun = Instant::now();
             let attempt = self.begin(&job, line, &choice.reason, sender.as_ref()).await?;
@@ -113,7 +130,6 @@ impl Deliveries {
                 // This process slept: the lease may be another's, who finds the intent.
                 return Ok(());
             }
-            let others_left = i + 1 < choices.len();
             let tried = self.attempt(&job, &opened, line, sender, attempt, others_left, &mut retry).await?;
             drop(permit);
             match tried {
@@ -123,7 +139,10 @@ impl Deliveries {
             }
         }
         match (retry.cause, routing::rest_ends(&candidates, ask)) {
-            (None, None) => self.give_up(&job, Cause::NoRoute, Next::Never).await,
+            (None, None) => {
+                let last = job.delivery().and_then(|delivery| delivery.attempts.last()?.cause);
+                self.give_up(&job, last.unwrap_or(Cause::NoRoute), Next::Never).await
+            }
             // All rest: it waits for the first.
             (None, Some((until, cause))) => {
                 self.give_up(&job, cause, Next::Later(until.saturating_sub(now).max(1))).await
@@ -134,9 +153,11 @@ impl Deliveries {
 
     /// Why a carrier is not asked now, and for how long: it is on trial and another
     /// message tries it, or its cap is reached.
-    async fn held_back(&self, line: &Line, choice: &Choice) -> Result<Option<(Cause, Ms)>, Stop> {
-        if choice.on_trial && !self.may_try(line).await {
-            return Ok(Some((Cause::TemporaryCarrierFault, crate::model::SECOND)));
+    async fn held_back(&self, line: &Line, channel: Channel, choice: &Choice) -> Result<Option<(Cause, Ms)>, Stop> {
+        // A text that is not taken goes on at once. A call of unknown fate would hold the
+        // person up, so its carrier must answer a question first.
+        if choice.on_trial && !(self.may_try(line).await && (channel == Channel::Sms || self.answers(line).await)) {
+            return Ok(Some((Cause::TemporaryCarrierFault, SECOND)));
         }
         let Some(spec) = line.options().cap else { return Ok(None) };
         let key = self.parts.keys.digest("carrier cap", &[line.name().as_bytes()]);
@@ -151,23 +172,35 @@ impl Deliveries {
     }
 
     /// Waits for a turn of the carrier's pace and for a free worker, for as long as the
-    /// code lives. The turn comes first, so that a carrier that is waited for holds no
-    /// other one up; but a turn that had to wait for a worker is stale.
-    async fn turn(&self, job: &Job, line: &Line, channel: Channel) -> Result<SemaphorePermit<'_>, Stop> {
+    /// code lives, or a moment if others could take it (`None`). The turn comes first, so
+    /// that a carrier that is waited for holds no other one up; but a turn that had to
+    /// wait for a worker is stale.
+    async fn turn(
+        &self,
+        job: &Job,
+        line: &Line,
+        channel: Channel,
+        others_left: bool,
+    ) -> Result<Option<SemaphorePermit<'_>>, Stop> {
         let left = Duration::from_millis(job.record.expires.saturating_sub(self.parts.clock.now()));
         let turn = async || match line.pace(channel).spec(self.parts.clock.now()) {
             Some(pace) => self.parts.store.fleet.turn(&line.turns(channel), pace).await.map_err(Stop::Store),
             None => Ok(()),
         };
         let both = async {
-            turn().await?;
+            let at_once = if others_left { PATIENCE } else { left };
+            match tokio::time::timeout(at_once, turn()).await {
+                Ok(turn) => turn?,
+                Err(_) if others_left => return Ok(None),
+                Err(_) => return Err(Stop::Done),
+            }
             match self.submits.try_acquire() {
-                Ok(permit) => Ok(permit),
+                Ok(permit) => Ok(Some(permit)),
                 Err(TryAcquireError::Closed) => Err(Stop::Done),
                 Err(TryAcquireError::NoPermits) => {
                     let permit = self.submits.acquire().await.map_err(|_| Stop::Done)?;
                     turn().await?;
-                    Ok(permit)
+                    Ok(Some(permit))
                 }
             }
         };

@@ -70,7 +70,9 @@ pub fn sign(refused: Option<Cause>) -> Sign {
     match refused {
         None => Sign::Well,
         Some(cause @ (Cause::TemporaryCarrierFault | Cause::AuthFailed | Cause::InsufficientFunds)) => Sign::Ill(cause),
-        Some(Cause::RateLimited) => Sign::Nothing,
+        // A permanent refusal without a word of its own may be the number's or the whole
+        // account's, or a request that never left.
+        Some(Cause::RateLimited | Cause::PermanentOther) => Sign::Nothing,
         // It read the request and had something to say about the number.
         Some(_) => Sign::Well,
     }
@@ -146,6 +148,6 @@ mod tests {
             let carriers = matches!(cause, Cause::AuthFailed | Cause::InsufficientFunds | Cause::TemporaryCarrierFault);
             assert_eq!(opens, carriers, "{cause}");
         }
-        assert_eq!(sign(None), Sign::Well);
+        assert_eq!((sign(None), sign(Some(Cause::PermanentOther))), (Sign::Well, Sign::Nothing));
     }
 }

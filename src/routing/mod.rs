@@ -79,21 +79,18 @@ pub fn order(candidates: &[Candidate], ask: Ask<'_>, draw: &mut dyn FnMut() -> f
                 .max()
                 .unwrap_or(Tried::Never);
             let on_trial = candidate.standing == Standing::HalfOpen;
-            // A text that is not taken goes on at once; a call of unknown fate holds the
-            // person up, so one on trial is the last resort.
-            let risky = on_trial && ask.channel == Channel::Voice;
             // Sorting by -ln(u)/weight is drawing one after the other by weight
             // (Efraimidis and Spirakis 2006). Weight 0 sorts last.
             let key = -draw().ln() / f64::from(candidate.weight);
             let price = candidate.price.unwrap_or(i64::MAX);
-            (tried, risky, key, price, on_trial, candidate)
+            (tried, key, price, on_trial, candidate)
         })
         .collect();
-    ranked.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3)));
+    ranked.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
     let of = ranked.len();
     ranked
         .into_iter()
-        .map(|(tried, _, _, _, on_trial, candidate)| {
+        .map(|(tried, _, _, on_trial, candidate)| {
             let why = match tried {
                 _ if on_trial => "on trial after failures",
                 Tried::Never if ask.tried.is_empty() => "drawn by weight",
@@ -157,8 +154,7 @@ mod tests {
         assert_eq!(names(&all, &[], 0.5), ["b", "d", "c"]);
         let ask = Ask { channel: Channel::Voice, country: Country::new("JP").unwrap(), tried: &[] };
         let choices = order(&all, ask, &mut || 0.5);
-        assert_eq!(choices.iter().map(|choice| choice.carrier.as_str()).collect::<Vec<_>>(), ["d", "c", "b"]);
-        assert!(choices[2].on_trial && choices[2].reason.starts_with("on trial"));
+        assert!(choices[0].on_trial && choices[0].reason.starts_with("on trial"));
         assert_eq!(rest_ends(&all, ask), Some((900, Cause::AuthFailed)));
         all[0].countries = Some(Vec::new());
         assert_eq!(rest_ends(&all, ask), None);

@@ -131,6 +131,16 @@ pub struct Attempt {
     pub sender: Option<String>,
 }
 
+impl Attempt {
+    /// Whether that carrier failed for what asking it again does not change. What its
+    /// operator can cure is not lost.
+    pub fn is_lost_on(&self, carrier: &str) -> bool {
+        let curable = |cause: Cause| matches!(cause, Cause::AuthFailed | Cause::InsufficientFunds);
+        let for_good = |cause: Cause| !cause.meaning().same_carrier_later && !curable(cause);
+        self.carrier == carrier && self.state == AttemptState::Failed && self.cause.is_some_and(for_good)
+    }
+}
+
 impl Record {
     /// The newest layout that this version reads and writes.
     pub const VERSION: u16 = 2;

@@ -149,3 +149,47 @@ async fn a_cap_is_never_passed() {
     }
     assert_eq!((capped.seen().len(), good.seen().len()), (5, 3));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carrier_of_calls_comes_back_while_another_works() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let calls = "channels = [\"voice\"]";
+    let (setup, _) = carriers(&[("first", "acme", &first, calls), ("second", "acme", &second, calls)], RULES);
+    let gateway = setup.start();
+    let call = async || {
+        let body = json!({ "to": gateway.number(), "channel": "voice" });
+        let id = gateway.post("/v1/verifications", body).await.id();
+        gateway.delivery(&id, 1, "submitted").await;
+    };
+    let deny = || Reply::json(401, json!({}));
+    first.does(move |_| deny());
+    call().await;
+    assert_eq!(breaker(&gateway, "first").await, "open");
+    until(Duration::from_secs(6), "half-open", || async {
+        (breaker(&gateway, "first").await == "half_open").then_some(())
+    })
+    .await;
+    call().await;
+    assert_eq!(first.seen_at("/calls").len(), 1, "it is asked whether it is back before a person waits for it");
+    assert_eq!((first.seen_at("/me").len(), breaker(&gateway, "first").await), (1, "open".into()));
+    first.does(|_| Reply::json(201, json!({ "id": "c-1", "balance": 3 })));
+    until(Duration::from_secs(30), "its return", || async {
+        call().await;
+        (breaker(&gateway, "first").await == "closed").then_some(())
+    })
+    .await;
+    assert!(first.seen_at("/calls").len() > 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_carrier_holds_nobody_up_while_another_is_idle() {
+    let (slow, idle) = (Upstream::start().await, Upstream::start().await);
+    let (setup, _) =
+        carriers(&[("slow", "acme", &slow, "throughput = \"1/60s\""), ("idle", "acme", &idle, "weight = 0")], "");
+    let gateway = setup.start();
+    send(&gateway).await;
+    let begun = std::time::Instant::now();
+    send(&gateway).await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!((slow.seen().len(), idle.seen().len()), (1, 1));
+}

@@ -71,6 +71,7 @@ status = "/status"
 ringing = "ringing"
 answered = "answered"
 busy = "busy"
+broken = "temporary_carrier_fault"
 over = "ended"
 [voice.input]
 body = "form"

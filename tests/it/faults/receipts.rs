@@ -178,3 +178,46 @@ async fn in_any_order_states_only_move_forward() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_overtakes_the_answer_goes_on_and_is_logged() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    first.does(|_| Reply::taken("m-1").after(Duration::from_millis(600)));
+    let (setup, _) = carriers(&[("first", "acme", &first, ""), ("second", "acme", &second, "")], "");
+    let gateway = setup.start();
+    let to = gateway.number();
+    let id = gateway.start(&to).await;
+    let asked = until(Duration::from_secs(5), "the first submit", || async { first.seen_at("/sms").pop() }).await;
+    let report = json!({ "reports": [{ "id": "m-1", "status": "failed", "code": "spam" }] });
+    let http = reqwest::Client::new();
+    assert_eq!(http.post(asked.field("callback")).json(&report).send().await.unwrap().status(), 200);
+    let again = until(Duration::from_secs(5), "the second submit", || async { second.seen_at("/sms").pop() }).await;
+    assert_eq!(code_in(&again.field("text")), code_in(&asked.field("text")));
+    let delivery = gateway.delivery(&id, 1, "submitted").await;
+    assert_eq!(
+        attempts(&delivery),
+        [tried("first", "failed", Some("carrier_filtered")), tried("second", "submitted", None)]
+    );
+    until(Duration::from_secs(5), "the log", || async {
+        let log = gateway.post("/v1/support/attempts", json!({ "to": to })).await.expect(200);
+        (log["attempts"].as_array().unwrap().len() == 2).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_failed_for_good_is_not_asked_again_while_the_other_waits() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    first.does(|_| Reply::json(200, json!({ "code": "spam" })));
+    second.does(|_| Reply::json(500, json!({})));
+    let (setup, _) = carriers(
+        &[("first", "acme", &first, ""), ("second", "acme", &second, "")],
+        "retry_most_seconds = 1\n[routing]\nbreaker_failures = 1000",
+    );
+    let gateway = setup.start();
+    let to = gateway.number();
+    gateway.outcome(json!({ "to": to, "channel": "sms", "outcome": "temporary_fault" })).await;
+    gateway.start(&to).await;
+    until(Duration::from_secs(20), "the retries", || async { (second.seen().len() >= 3).then_some(()) }).await;
+    assert_eq!(first.seen().len(), 1);
+}

@@ -176,3 +176,25 @@ async fn a_canceled_call_is_ended_at_its_carrier_by_its_own_id() {
     .await;
     assert_eq!(ended.path, "/calls/c-7");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_fails_before_it_rings_is_placed_elsewhere_and_one_that_rang_is_not() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let http = reqwest::Client::new();
+    for (ringing, wanted) in [(false, 1), (true, 1)] {
+        first.does(|_| Reply::json(201, json!({ "id": "c-1" })));
+        let (gateway, id) = voice(&first, &second).await;
+        gateway.delivery(&id, 1, "submitted").await;
+        let callback = first.seen_at("/calls").last().unwrap().field("callback");
+        for status in ringing.then_some("ringing").into_iter().chain(["broken"]) {
+            let report = json!({ "id": "c-1", "status": status });
+            assert_eq!(http.post(&callback).json(&report).send().await.unwrap().status(), 200);
+        }
+        if ringing {
+            gateway.delivery(&id, 1, "failed").await;
+        } else {
+            until(Duration::from_secs(4), "the second ring", || async { second.seen_at("/calls").pop() }).await;
+        }
+        assert_eq!(second.seen_at("/calls").len(), wanted, "ringing: {ringing}");
+    }
+}

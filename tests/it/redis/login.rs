@@ -63,7 +63,8 @@ async fn carriers_need(store: &Store) {
     assert_eq!(archive.find(name, Some((vec![1], 1_000))).await.expect("find"), None);
     assert_eq!(archive.index(name, id, 1_000).await.expect("index").len(), 1);
     archive.tally(vec![("sent".into(), 1)]).await.expect("tally");
-    assert_eq!(archive.tallies(0).await.expect("tallies").len(), 1);
+    // A gateway that ran there before has its own.
+    assert!(archive.tallies(0).await.expect("tallies").iter().any(|(name, _)| name == "sent"));
     let (consents, fleet) = (&store.consents, &store.fleet);
     consents.opt_out(to.partition, to.hash, vec![maker.tenant.clone()], Channel::Sms).await.expect("opt_out");
     assert_eq!(consents.opted_out(to.partition, to.hash).await.expect("opted_out").len(), 1);

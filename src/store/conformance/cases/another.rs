@@ -106,7 +106,11 @@ pub async fn a_worker_judges(w: &World) -> Told {
         same("his attempt", now.attempts[1].state, AttemptState::Failed)?;
         let token = expected!(now.lease, Some(held) => held.token);
         let record = w.settled(id, token, taken()).await?;
-        let gone = &record.deliveries[0];
+        let kept = &record.deliveries[0];
+        same("still his", (kept.state, kept.lease.map(|held| held.token)), (DeliveryState::Submitted, Some(token)))?;
+        same("his attempt", kept.attempts[1].state, AttemptState::Failed)?;
+        let none = Moved::Failed(Cause::CarrierFiltered, Next::Never);
+        let gone = &w.settled(id, token, none).await?.deliveries[0];
         same("no third one", (gone.state, gone.cause), (DeliveryState::Failed, Some(Cause::CarrierFiltered)))?;
     }
     let start = w.start();
@@ -115,10 +119,21 @@ pub async fn a_worker_judges(w: &World) -> Told {
     let first = w.begun(id, token).await?;
     expected!(receive(w, another(w, first)).await?, Received::Moved(_));
     let now = delivery(w, first).await?;
-    same("a queued one", (now.state, now.retries, now.lease.is_some()), (DeliveryState::Queued, 0, true))
+    same("a queued one", (now.state, now.retries, now.lease.is_some()), (DeliveryState::Queued, 0, true))?;
+    w.settled(first, token, taken()).await?;
+    same("he goes on", w.begun(id, token).await?, id.attempt(2))
 }
 
-pub async fn a_live_call_ends(w: &World) -> Told {
+pub async fn a_call_that_failed_goes_on(w: &World) -> Told {
+    let (_, id, token) = w.submitted(Channel::Voice, true).await?;
+    let record = expected!(receive(w, another(w, id)).await?, Received::Moved(record) => record);
+    let call = &record.deliveries[0];
+    same("its keeper lost it", (call.state, call.lease, call.retries), (DeliveryState::Submitted, None, 1))?;
+    same("and may not go on", w.begin(id.delivery, token).await?, Begun::Lost)?;
+    same("it is due", w.claim(100).await?.1, vec![id.delivery])
+}
+
+pub async fn an_answered_call_ends(w: &World) -> Told {
     let (_, id, _) = w.submitted(Channel::Voice, true).await?;
     w.moved(id, Progress::Answered).await?;
     let record = expected!(receive(w, another(w, id)).await?, Received::Moved(record) => record);

@@ -57,7 +57,7 @@ const STORIES: &[(&str, Story)] = stories! {
     receipts: only_forward repeats_are_the_same a_final_state_stays late_ones_for_earlier_attempts
         unknown_attempts overtaking_delivered overtaking_failure overtaking_ring declined_pauses_starts
         declined_twice_pauses_once network_is_noted;
-    another: is_due_at_once nobody_is_left repeats_change_nothing a_worker_judges a_live_call_ends the_ended_get_none
+    another: is_due_at_once nobody_is_left repeats_change_nothing a_worker_judges a_call_that_failed_goes_on an_answered_call_ends the_ended_get_none
         what_is_due_ends_with_its_record only_the_last_attempt_counts references_are_told senders_are_kept;
     ends: cancel_hangs_up cancel_twice cancel_leaves_what_is_with_a_carrier expired_are_swept
         swept_once_due_or_not wakes_are_told;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Model, What, due, erase, is_over, status};
-use crate::model::{AttemptState, Cause, Channel, DeliveryId, DeliveryState, Digest, Ms, Status};
+use crate::model::{AttemptState, Cause, DeliveryId, DeliveryState, Digest, Ms, Status};
 use crate::store::conformance::operation::Answer;
 use crate::store::record::HeldUntil;
 use crate::store::{
@@ -149,16 +149,15 @@ impl Model {
         let attempt = nth(&mut delivery.attempts, op.id.m);
         match &op.moved {
             Moved::Submitted { reference, keep_lease } => {
-                let mut failed = None;
+                let mut fell = false;
                 if let Some(attempt) = attempt {
                     attempt.reference = reference.clone().or(attempt.reference.take());
                     learn(attempt, AttemptState::Submitted, None, now);
                     // A receipt came first, and it is the carrier's last word.
-                    failed = attempt.cause.filter(|_| attempt.state == AttemptState::Failed);
+                    fell = attempt.state == AttemptState::Failed;
                 }
-                let to = if failed.is_some() { DeliveryState::Failed } else { DeliveryState::Submitted };
-                progress(delivery, to, failed, now);
-                if !keep_lease {
+                progress(delivery, DeliveryState::Submitted, None, now);
+                if !keep_lease && !fell {
                     (delivery.lease, delivery.due) = (None, None);
                 }
             }
@@ -206,13 +205,14 @@ impl Model {
             Progress::Delivered => progress(delivery, state, cause, now),
             Progress::Ringing | Progress::Answered if is_last => progress(delivery, state, cause, now),
             Progress::Failed(_) if is_last && certainty(before_it) < 3 => {
-                // Nobody works on it: what is left to do depends on who reports.
-                if delivery.lease.is_none() && op.then == Then::Another && is_open && !is_over(delivery.state) {
-                    (delivery.due, delivery.retries) = (Some(now), delivery.retries + 1);
-                } else if delivery.lease.is_none()
-                    || delivery.channel == Channel::Voice
-                    || (delivery.state != DeliveryState::Queued && before_it == AttemptState::Submitted)
-                {
+                // A submit that runs is judged by whoever runs it.
+                let with_carrier = delivery.lease.is_none() || before_it == AttemptState::Submitted;
+                let unheard =
+                    matches!(delivery.state, DeliveryState::Queued | DeliveryState::Submitted | DeliveryState::Ringing);
+                if with_carrier && op.then == Then::Another && is_open && unheard {
+                    (delivery.lease, delivery.due) = (None, Some(now));
+                    delivery.retries += 1;
+                } else if with_carrier {
                     progress(delivery, state, cause, now);
                 }
             }

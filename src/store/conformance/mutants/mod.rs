@@ -88,7 +88,10 @@ pub fn mutants() -> Vec<(&'static str, Rules)> {
             receive = networks_are_ignored;
             receive = another_is_never_tried;
             receive = another_is_tried_after_the_end;
-            receive = another_takes_a_live_call;
+            receive = another_takes_an_answered_call;
+            receive = another_waits_for_a_call_that_failed;
+            receive = a_submit_in_flight_is_taken_away;
+            settle = what_overtook_its_answer_is_let_go;
             receive = another_is_no_retry;
             receive = another_waits_a_while;
             receive = a_repeat_fails_what_goes_on;

@@ -76,11 +76,36 @@ pub fn another_is_tried_after_the_end(slot: &mut Slot, op: &Receive, now: Ms) ->
     moved(slot, answer)
 }
 
-pub fn another_takes_a_live_call(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
-    if op.then == Then::Another {
-        delivery(slot, op.id.delivery.n).into_iter().for_each(|delivery| delivery.lease = None);
+pub fn another_takes_an_answered_call(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
+    if let (Then::Another, Some(delivery)) = (op.then, delivery(slot, op.id.delivery.n))
+        && delivery.state == DeliveryState::Answered
+    {
+        delivery.state = DeliveryState::Ringing;
     }
     (right().receive)(slot, op, now)
+}
+
+pub fn another_waits_for_a_call_that_failed(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
+    let held = delivery(slot, op.id.delivery.n).is_some_and(|delivery| delivery.lease.is_some());
+    let then = if held { Then::Fail } else { op.then };
+    (right().receive)(slot, &Receive { then, ..op.clone() }, now)
+}
+
+pub fn a_submit_in_flight_is_taken_away(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
+    if let (Then::Another, Some(delivery)) = (op.then, delivery(slot, op.id.delivery.n)) {
+        delivery.lease = None;
+    }
+    (right().receive)(slot, op, now)
+}
+
+pub fn what_overtook_its_answer_is_let_go(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
+    let answer = (right().settle)(slot, op, now);
+    if let (Settled::Done(_), crate::store::Moved::Submitted { keep_lease: false, .. }) = (&answer, &op.moved)
+        && let Some(delivery) = delivery(slot, op.id.delivery.n)
+    {
+        delivery.lease = None;
+    }
+    settled(slot, answer)
 }
 
 pub fn another_is_no_retry(slot: &mut Slot, op: &Receive, now: Ms) -> Received {

@@ -102,8 +102,9 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
         Moved::Unknown(_) => (AttemptState::Unknown, Some(Cause::TemporaryCarrierFault)),
     };
     let attempt = usize::from(op.id.m).checked_sub(1).and_then(|i| delivery.attempts.get_mut(i));
-    let mut overtaken = None;
-    // A receipt may have overtaken the answer to its own submit: then that stands.
+    // A receipt may have overtaken the answer to its own submit: then that stands, and the
+    // lease stays, for its holder to choose what follows.
+    let mut overtaken = false;
     if let Some(attempt) = attempt {
         // One that a receipt told first stands where the answer names none.
         if let Moved::Submitted { reference: Some(reference), .. } = &op.moved {
@@ -111,17 +112,14 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
         }
         if !attempt.state.is_final() && state > attempt.state {
             (attempt.state, attempt.cause, attempt.changed) = (state, cause, now);
-        } else if attempt.state == AttemptState::Failed {
-            overtaken = attempt.cause;
+        } else {
+            overtaken = attempt.state == AttemptState::Failed;
         }
     }
     match op.moved {
         Moved::Submitted { keep_lease, .. } => {
-            match overtaken {
-                Some(cause) => delivery.advance(DeliveryState::Failed, Some(cause), now),
-                None => delivery.advance(DeliveryState::Submitted, None, now),
-            };
-            if !keep_lease {
+            delivery.advance(DeliveryState::Submitted, None, now);
+            if !keep_lease && !overtaken {
                 delivery.lease = None;
                 delivery.due = None;
             }

@@ -1,7 +1,7 @@
 //! Receipts: states only move forward, repeats and late ones change nothing.
 
 use super::Slot;
-use crate::model::{AttemptState, Cause, Channel, DeliveryState, Ms, Progress};
+use crate::model::{AttemptState, Cause, DeliveryState, Ms, Progress};
 use crate::store::ops::{Receive, Received, Then};
 
 pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
@@ -33,13 +33,13 @@ pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
     } else if is_last && !was.is_final() {
         // What an earlier attempt failed at says nothing about the one that runs now, and
         // one whose end is known has nothing to add: whoever noted it chose what follows.
-        // While a worker holds an SMS that no carrier has, a failure is the worker's to
-        // judge: it may be on its way to the next carrier.
-        let in_hands = delivery.channel == Channel::Sms
-            && delivery.lease.is_some()
-            && (delivery.state == DeliveryState::Queued || was != AttemptState::Submitted);
-        let goes_on = op.then == Then::Another && open && delivery.lease.is_none() && !delivery.state.is_final();
-        if goes_on {
+        // While a worker is submitting, a failure is the worker's to judge: it may be on
+        // its way to the next carrier. A call that a carrier has is held by one that only
+        // looks after it, who notices that the lease is gone.
+        let in_hands = delivery.lease.is_some() && was != AttemptState::Submitted;
+        let answered = delivery.state >= DeliveryState::Answered;
+        if op.then == Then::Another && open && !in_hands && !answered {
+            delivery.lease = None;
             delivery.due = Some(now);
             delivery.retries += 1;
         } else if !in_hands {

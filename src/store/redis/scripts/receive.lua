@@ -31,10 +31,12 @@ if state == DELIVERED or is_last and state ~= FAILED then
 elseif is_last and was < 3 then
   -- What an earlier attempt failed at says nothing about the one that runs now, and one
   -- whose end is known has nothing to add: whoever noted it chose what follows. While a
-  -- worker holds an SMS that no carrier has, a failure is the worker's to judge.
-  local in_hands = delivery.c == SMS and delivery.u and (delivery.s == QUEUED or was ~= TAKEN)
-  if a.x and status_at(record, now) == PENDING and not delivery.u and delivery.s < DELIVERED then
-    delivery.q, delivery.r = now, (delivery.r or 0) + 1
+  -- worker is submitting, a failure is the worker's to judge. A call that a carrier has is
+  -- held by one that only looks after it, who notices that the lease is gone.
+  local in_hands = delivery.u and was ~= TAKEN
+  if a.x and status_at(record, now) == PENDING and not in_hands and delivery.s < ANSWERED then
+    unlease(delivery, now)
+    delivery.r = (delivery.r or 0) + 1
   elseif not in_hands then
     advance(delivery, FAILED, a.w, now)
   end

@@ -14,25 +14,22 @@ if known and known.z == a.p then return { 'done', now, pack_record(record) } end
 local delivery = held(record, a.n, a.T)
 if not delivery then return { 'lost' } end
 local state = ({ submitted = TAKEN, failed = FELL, unknown = UNKNOWN })[a.k]
-local attempt, overtaken = delivery.x[a.m], nil
+local attempt, overtaken = delivery.x[a.m], false
 if attempt then
   -- One that a receipt told first stands where the answer names none.
   if a.k == 'submitted' and a.f then attempt.f = a.f end
   if attempt.s <= TAKEN and state > attempt.s then
     attempt.s, attempt.w, attempt.h = state, a.w, now
-  elseif attempt.s == FELL then
-    -- A receipt overtook the answer to its own submit: that stands.
-    overtaken = attempt.w
+  else
+    -- A receipt overtook the answer to its own submit: that stands, and the lease stays,
+    -- for its holder to choose what follows.
+    overtaken = attempt.s == FELL
   end
 end
 delivery.z = a.p
 if a.k == 'submitted' then
-  if overtaken then
-    advance(delivery, FAILED, overtaken, now)
-  else
-    advance(delivery, SUBMITTED, nil, now)
-  end
-  if not a.l then unlease(delivery, nil) end
+  advance(delivery, SUBMITTED, nil, now)
+  if not a.l and not overtaken then unlease(delivery, nil) end
 elseif a.x == 'later' and now + a.z < record.e then
   unlease(delivery, now + a.z)
   delivery.r = (delivery.r or 0) + 1
