@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::model::{Channel, DAY, Ms, TenantId};
+use crate::model::{Channel, DAY, Ms, NumberHash, Partition, TenantId};
 use crate::number::Numbers;
 use crate::seal::Keys;
-use crate::store::{Archive, Consents, StoreError};
+use crate::store::{Archive, Consents, Logged, StoreError};
 
 /// A shared sender speaks for every tenant that used it for the number in this time.
 const SHARED_MS: Ms = 30 * DAY;
@@ -97,27 +97,54 @@ impl OptOuts {
             tracing::info!(carrier, to = %parsed.e164.masked(), "A person asked for help.");
             return Ok(Some(keyword));
         }
-        let since = self.clock.now().saturating_sub(SHARED_MS);
-        let attempts = self.archive.attempts(partition, hash, MOST_ATTEMPTS).await?;
-        // A pool's id says nothing about the number that the carrier took from it.
-        let same =
-            |sender: Option<&str>| sender.is_none_or(|sender| digits(sender).is_none() || digits(sender) == digits(to));
-        let tenants: BTreeSet<TenantId> = attempts
-            .into_iter()
-            .map(|attempt| attempt.submitted)
-            .filter(|attempt| attempt.channel == Channel::Sms && attempt.carrier == carrier)
-            .filter(|attempt| attempt.started >= since && same(attempt.sender.as_deref()))
-            .map(|attempt| attempt.tenant)
-            .collect();
-        let tenants: Vec<TenantId> = tenants.into_iter().collect();
+        let tenants = self.meant(keyword, carrier, to, partition, hash).await?;
         let count = tenants.len();
         match keyword {
             Keyword::Stop => self.consents.opt_out(partition, hash, tenants, Channel::Sms).await?,
             Keyword::Start => drop(self.consents.opt_in(partition, hash, Some(tenants), Channel::Sms).await?),
             Keyword::Help => {}
         }
-        tracing::info!(carrier, to = %parsed.e164.masked(), ?keyword, tenants = count, "A person's wish is kept.");
+        let to = parsed.e164.masked();
+        if count == 0 && keyword == Keyword::Stop {
+            tracing::warn!(carrier, %to, "A person wants no more messages, and no attempt over that sender is known.");
+        } else {
+            tracing::info!(carrier, %to, ?keyword, tenants = count, "A person's wish is kept.");
+        }
         Ok(Some(keyword))
+    }
+
+    /// The tenants that a message to a sender is meant for: for STOP those who used it
+    /// lately; for START those who were stopped, however long ago, unless they are known
+    /// to have used other senders alone.
+    async fn meant(
+        &self,
+        keyword: Keyword,
+        carrier: &str,
+        to: &str,
+        partition: Partition,
+        hash: NumberHash,
+    ) -> Result<Vec<TenantId>, StoreError> {
+        let attempts = self.archive.attempts(partition, hash, MOST_ATTEMPTS).await?;
+        // A pool's id says nothing about the number that the carrier took from it.
+        let same =
+            |sender: Option<&str>| sender.is_none_or(|sender| digits(sender).is_none() || digits(sender) == digits(to));
+        let is_sms = |attempt: &Logged| attempt.channel == Channel::Sms;
+        let used = |attempt: &Logged| attempt.carrier == carrier && same(attempt.sender.as_deref());
+        let attempts: Vec<Logged> = attempts.into_iter().map(|attempt| attempt.submitted).filter(is_sms).collect();
+        let tenants: BTreeSet<TenantId> = if keyword == Keyword::Stop {
+            let since = self.clock.now().saturating_sub(SHARED_MS);
+            let lately = attempts.into_iter().filter(|attempt| attempt.started >= since && used(attempt));
+            lately.map(|attempt| attempt.tenant).collect()
+        } else {
+            let elsewhere = |tenant: &TenantId| {
+                let mut own = attempts.iter().filter(|attempt| attempt.tenant == *tenant).peekable();
+                own.peek().is_some() && !own.any(used)
+            };
+            let stopped = self.consents.opted_out(partition, hash).await?.into_iter();
+            let stopped = stopped.filter(|opt_out| opt_out.channel == Channel::Sms).map(|opt_out| opt_out.tenant);
+            stopped.filter(|tenant| !elsewhere(tenant)).collect()
+        };
+        Ok(tenants.into_iter().collect())
     }
 }
 

@@ -38,9 +38,9 @@ pub struct CarrierOptions {
     #[serde(default)]
     pub prices: Prices,
     #[serde(default)]
-    pub request: toml::Table,
+    pub request: Unprinted,
     #[serde(default)]
-    pub answer: toml::Table,
+    pub answer: Unprinted,
 }
 
 impl CarrierOptions {
@@ -65,6 +65,17 @@ impl CarrierOptions {
         };
         let price = |amount: &String| Money::new(amount, Currency::new(&self.prices.currency)?);
         Places(list.0.iter().filter_map(|(place, amount)| Some((*place, price(amount)?))).collect())
+    }
+}
+
+/// A table that may hold secrets, so it is not printed.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Unprinted(pub toml::Table);
+
+impl std::fmt::Debug for Unprinted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a table of {}", self.0.len())
     }
 }
 

@@ -74,15 +74,15 @@ pub fn fate(ask: &profile::AskSpec, receipt: &profile::ReceiptSpec, profile: &Pr
     }
     let Some(body) = reply.json.as_ref().filter(|_| reply.status < 300) else { return Fate::CannotSay };
     let word = ask.status.text(body).and_then(|status| receipt.statuses.get(&status));
-    match word {
-        Some(Word::Wait | Word::Ringing | Word::Answered) => Fate::Live,
-        Some(Word::Delivered) => Fate::Ended(Progress::Delivered),
-        Some(Word::Ended) => Fate::Over,
-        Some(Word::Failed(cause)) => {
-            let listed = profile.errors.find(&ask.errors, body).and_then(|found| found.cause);
-            Fate::Ended(Progress::Failed(listed.unwrap_or(*cause)))
-        }
-        None => Fate::CannotSay,
+    let listed = profile.errors.find(&ask.errors, body).and_then(|found| found.cause);
+    match (word, listed) {
+        (Some(Word::Wait | Word::Ringing | Word::Answered), _) => Fate::Live,
+        (Some(Word::Delivered), _) => Fate::Ended(Progress::Delivered),
+        (Some(Word::Ended), None) => Fate::Over,
+        // A status may say no more than that it is over; a code says how.
+        (Some(Word::Ended), Some(cause)) => Fate::Ended(Progress::Failed(cause)),
+        (Some(Word::Failed(cause)), listed) => Fate::Ended(Progress::Failed(listed.unwrap_or(*cause))),
+        (None, _) => Fate::CannotSay,
     }
 }
 

@@ -29,7 +29,7 @@ use self::profile::{Fillings, Profile, Request};
 use super::{Answer, Carrier, Fate, Probed, Submission};
 use crate::clock::Clock;
 use crate::config::{CarrierOptions, Speech};
-use crate::model::{AttemptId, Cause, Channel, SECOND};
+use crate::model::{AttemptId, Cause, Channel, Progress, SECOND};
 use crate::seal::Keys;
 
 pub use answer::refused;
@@ -102,6 +102,9 @@ impl HttpCarrier {
             problems.push(problem);
             None
         });
+        if let Some(sms) = &submit {
+            problems.extend(submission::lost_pool(&sms.request, given));
+        }
         if problems.is_empty() {
             let signer = request::Signer::new(&upstream.sign_in, &options);
             let verifier = signature::Verifier::new(&upstream.webhooks, &options);
@@ -209,7 +212,11 @@ impl Carrier for HttpCarrier {
         let Some(Ok(reply)) = self.about_call(&ask.request(), attempt, reference).await else {
             return Fate::CannotSay;
         };
-        calls::fate(ask, receipt, &self.profile, &reply)
+        match calls::fate(ask, receipt, &self.profile, &reply) {
+            // A call without documents has said all that it had to say.
+            Fate::Over if !self.fetches_documents() => Fate::Ended(Progress::Delivered),
+            fate => fate,
+        }
     }
 
     async fn probe(&self) -> Probed {

@@ -162,6 +162,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_message_of_a_batch_is_read() {
+        let spec = "body = \"json\"\neach = \"/results\"\nfrom = \"/from\"\nto = \"/to\"\ntext = \"/text\"";
+        let spec: Inbound = toml::from_str(spec).unwrap();
+        let of = |text: &str| serde_json::json!({ "from": "4479", "to": "4478", "text": text });
+        let read = mails(&spec, &serde_json::json!({ "results": [of("hello"), of("STOP"), {}] }));
+        assert_eq!(read.iter().map(|mail| mail.text.as_str()).collect::<Vec<_>>(), ["hello", "STOP"]);
+    }
+
+    #[test]
     fn networks_are_of_digits() {
         let place: NetworkPlace = toml::from_str("mcc_mnc = \"/n\"").unwrap();
         let read = |text: &str| network(&place, &serde_json::json!({ "n": text })).map(|network| network.to_string());

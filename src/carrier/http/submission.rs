@@ -10,7 +10,8 @@ use crate::voice::{Dialect, spoken};
 /// The profile's SMS, with the operator's own request and answer in place of it.
 pub fn sms_of(profile: &Profile, given: &CarrierOptions) -> Result<Option<profile::Sms>, String> {
     let mut sms = profile.upstream.sms.clone();
-    if given.request.is_empty() && given.answer.is_empty() {
+    let (request, answer) = (&given.request.0, &given.answer.0);
+    if request.is_empty() && answer.is_empty() {
         return Ok(sms);
     }
     let Some(own) = &mut sms else {
@@ -22,12 +23,12 @@ pub fn sms_of(profile: &Profile, given: &CarrierOptions) -> Result<Option<profil
             false => table.clone().try_into().map(Some).map_err(|error| format!("{what}: {}", error.message())),
         }
     }
-    if let Some(request) = read(&given.request, "request")? {
+    if let Some(request) = read(request, "request")? {
         own.request = request;
         // The operator's request need not ask for a validity.
         own.validity = own.validity.filter(|_| own.request.holes().any(|hole| hole.starts_with("validity_")));
     }
-    if let Some(answer) = read(&given.answer, "answer")? {
+    if let Some(answer) = read(answer, "answer")? {
         own.answer = answer;
     }
     let mut changed = profile.clone();
@@ -36,6 +37,14 @@ pub fn sms_of(profile: &Profile, given: &CarrierOptions) -> Result<Option<profil
         Some(problem) => Err(problem),
         None => Ok(sms),
     }
+}
+
+/// A pool among the senders of a carrier whose request has no place for one. DLT ids are
+/// another matter: where a request has no place, the carrier has them from registration.
+pub fn lost_pool(request: &Request, given: &CarrierOptions) -> Option<String> {
+    let has_pool = given.senders.values().flat_map(|senders| &senders.0).any(|sender| sender.pool);
+    let is_lost = has_pool && !request.holes().any(|hole| hole == "sender_pool");
+    is_lost.then(|| "a sender is a pool, and the SMS request has no {sender_pool}: name a number instead".to_owned())
 }
 
 impl HttpCarrier {
@@ -93,7 +102,12 @@ impl HttpCarrier {
                             return None;
                         };
                         let root = self.links.to(Purpose::Call, attempt)?;
-                        fillings.text("answer_url", format!("{root}/start"));
+                        let start = format!("{root}/start");
+                        // Without a gate the code comes first, so nothing is said before the
+                        // carrier has told whether a person answered.
+                        let asks = script.gate.is_empty().then(|| dialect.ask(&start)).flatten();
+                        let document = asks.unwrap_or(document);
+                        fillings.text("answer_url", start);
                         match dialect {
                             Dialect::Ncco => fillings.json("document", document.body),
                             _ => fillings.text("document", document.body),

@@ -77,6 +77,15 @@ impl Dialect {
         }
     }
 
+    /// A document that only asks at `url` for what is said. `None`: this dialect has none,
+    /// or its carrier does not know by then who answered.
+    pub fn ask(self, url: &str) -> Option<Document> {
+        match self {
+            Dialect::Twiml => Some(Document { content_type: "application/xml", body: xml::ask(url) }),
+            Dialect::Texml | Dialect::PlivoXml | Dialect::Ncco => None,
+        }
+    }
+
     /// The document that ends a call at once.
     pub fn hang_up(self) -> Document {
         match self {

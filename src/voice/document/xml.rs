@@ -64,13 +64,19 @@ pub fn hang_up() -> String {
     document(|xml| xml.create_element("Hangup").write_empty().map(drop))
 }
 
+pub fn ask(url: &str) -> String {
+    document(|xml| redirect(xml, url))
+}
+
+fn redirect(xml: &mut Xml, url: &str) -> io::Result<()> {
+    let redirect = xml.create_element("Redirect").with_attribute(("method", "POST"));
+    redirect.write_text_content(BytesText::new(url)).map(drop)
+}
+
 /// No key, or all was said: the carrier asks what comes next.
 fn afterwards(xml: &mut Xml, next: Option<&str>) -> io::Result<()> {
     match next {
-        Some(next) => {
-            let redirect = xml.create_element("Redirect").with_attribute(("method", "POST"));
-            redirect.write_text_content(BytesText::new(next))?;
-        }
+        Some(next) => redirect(xml, next)?,
         None => {
             xml.create_element("Hangup").write_empty()?;
         }

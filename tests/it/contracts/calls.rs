@@ -2,7 +2,7 @@
 
 use super::client;
 use super::signer::{Body, Signer};
-use super::twilio::{ACCOUNT, Pair, TOKEN, field, start};
+use super::twilio::{ACCOUNT, Pair, TOKEN, field, start, start_with};
 use crate::gateway::codes_spoken;
 
 /// Where one call stands.
@@ -41,6 +41,11 @@ impl<'a> Call<'a> {
 
     /// Twilio posts to the next address and gets the next document.
     async fn post(&mut self, url: &str, digits: Option<&str>) {
+        self.post_as(url, digits, "human").await;
+    }
+
+    /// The same, with what answered.
+    async fn post_as(&mut self, url: &str, digits: Option<&str>, answered_by: &str) {
         let mut fields = vec![
             ("AccountSid", ACCOUNT),
             ("ApiVersion", "2010-04-01"),
@@ -49,6 +54,7 @@ impl<'a> Call<'a> {
             ("Direction", "outbound-api"),
             ("From", "+14155550100"),
             ("To", &self.to),
+            ("AnsweredBy", answered_by),
         ];
         match digits {
             Some(digits) => fields.extend([("Digits", digits), ("FinishedOnKey", ""), ("msg", "Gather End")]),
@@ -160,5 +166,28 @@ async fn without_key_one_the_gate_comes_again_and_then_goodbye() {
         call.hangs_up();
         let id = call.id.clone();
         assert_eq!(pair.gateway.delivery(&id, 1, "failed").await["cause"], "not_acknowledged", "{first:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_gate_nothing_is_said_before_a_person_is_known_to_listen() {
+    let pair = start_with("", "[voice]\ngate = false\n").await;
+    pair.flow("CALL_FLOW=initiated,ringing,answered").await;
+    let mut signer = Signer::start();
+    for (n, answered_by) in [(1, "machine_start"), (2, "human")] {
+        let mut call = Call::begin(&pair, &mut signer, n).await;
+        assert_eq!(call.words(), "", "{}", call.document);
+        let next = call.between("<Redirect method=\"POST\">", "</Redirect>");
+        call.post_as(&next, None, answered_by).await;
+        if answered_by == "human" {
+            let codes = codes_spoken(&call.words());
+            assert!(!codes.is_empty() && codes[0].len() == 6, "{}", call.document);
+            pair.gateway.secret(&codes[0]);
+        } else {
+            call.tells_nothing();
+            call.hangs_up();
+            let failed = pair.gateway.delivery(&call.id.clone(), 1, "failed").await;
+            assert_eq!(failed["cause"], "answered_by_machine");
+        }
     }
 }

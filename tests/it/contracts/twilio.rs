@@ -26,8 +26,13 @@ pub fn carrier(url: &str, options: &str) -> String {
 }
 
 pub async fn start(options: &str) -> Pair {
+    start_with(options, "").await
+}
+
+/// With `more` configuration beside the carrier's.
+pub async fn start_with(options: &str, more: &str) -> Pair {
     let mock = Served::start("strict_mock.py", &[], "/_requests", client(), "http").await;
-    let gateway = gateway_of(&carrier(&mock.url, options)).start();
+    let gateway = gateway_of(&format!("{more}{}", carrier(&mock.url, options))).start();
     Pair { mock, gateway }
 }
 

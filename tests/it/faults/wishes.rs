@@ -11,19 +11,26 @@ use crate::gateway::{run, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_is_kept_for_those_who_sent_and_start_lifts_it() {
-    let one = Upstream::start().await;
-    let (setup, _) = carriers(&[("one", "acme", &one, "")], "[limits.number]\nsms_interval_seconds = 0");
+    let (one, two) = (Upstream::start().await, Upstream::start().await);
+    let (setup, _) = carriers(
+        &[("one", "acme", &one, ""), ("two", "acme", &two, "countries = [\"AQ\"]")],
+        "[limits.number]\nsms_interval_seconds = 0",
+    );
     let gateway = setup.start();
     let to = gateway.number();
     let all = gateway.get("/v1/carriers").await.expect(200);
-    let carrier = all["carriers"].as_array().unwrap().iter().find(|carrier| carrier["name"] == "one").unwrap();
-    let inbound = carrier["addresses"]["messages from phones"].as_str().unwrap().to_owned();
+    let inbound_of = |name: &str| {
+        let carrier = all["carriers"].as_array().unwrap().iter().find(|carrier| carrier["name"] == name).unwrap();
+        carrier["addresses"]["messages from phones"].as_str().unwrap().to_owned()
+    };
+    let (inbound, elsewhere) = (inbound_of("one"), inbound_of("two"));
     let http = reqwest::Client::new();
-    let say = async |text: &str| {
+    let say_to = async |inbound: &str, text: &str| {
         // Some carriers write numbers without the plus.
         let body = json!({ "from": to[1..], "to": "4915100000001", "text": text });
-        assert_eq!(http.post(&inbound).json(&body).send().await.unwrap().status(), 200);
+        assert_eq!(http.post(inbound).json(&body).send().await.unwrap().status(), 200);
     };
+    let say = async |text: &str| say_to(&inbound, text).await;
     // Nobody wrote to this number yet: nothing to opt out of.
     say("STOP").await;
     let id = gateway.start(&to).await;
@@ -43,6 +50,9 @@ async fn stop_is_kept_for_those_who_sent_and_start_lifts_it() {
     assert_eq!(sms, json!({ "available": false, "retry_after_seconds": null, "reason": "blocked_network" }));
     let called = gateway.post("/v1/verifications", json!({ "to": to })).await.expect(201);
     assert_eq!(called["deliveries"][0]["channel"], "voice", "a call may still be made");
+    // Said to a carrier that never wrote to this person.
+    say_to(&elsewhere, "Start").await;
+    assert_eq!(gateway.resend(&id, "sms").await.problem(), "opted_out");
     say("Start").await;
     gateway.resend(&id, "sms").await.expect(202);
     let forged = inbound[..inbound.len() - 1].to_owned();

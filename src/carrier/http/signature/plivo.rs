@@ -22,22 +22,25 @@ pub fn check(token: &str, incoming: &Incoming<'_>) -> Result<(), Forged> {
             let signed = format!("{base}.{nonce}");
             signs("x-plivo-signature-v3", &signed) || signs("x-plivo-signature-ma-v3", &signed)
         }),
-        // The older scheme, which Plivo documents for SMS: it covers the address, and
-        // there our own signed reference stands.
-        (None, Some(nonce)) => {
-            let bare = incoming.url.split(['?', '#']).next().unwrap_or_default();
-            let signed = format!("{bare}{nonce}");
+        // The older scheme, which Plivo documents for SMS. It covers the address alone, so
+        // it counts where our own signed reference stands there, and nowhere else.
+        (None, Some(nonce)) if incoming.url.contains("/sms/") => {
+            let signed = format!("{}{nonce}", bare(incoming.url));
             signs("x-plivo-signature-v2", &signed) || signs("x-plivo-signature-ma-v2", &signed)
         }
-        (None, None) => false,
+        (None, _) => false,
     };
     if is_right { Ok(()) } else { Err(Forged::Signature) }
+}
+
+fn bare(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// What is signed beside the nonce. Of a GET all fields stand in the query.
 fn base(incoming: &Incoming<'_>) -> Option<String> {
     let url = reqwest::Url::parse(incoming.url).ok()?;
-    let bare = incoming.url.split(['?', '#']).next()?;
+    let bare = bare(incoming.url);
     let mut query: Vec<_> = url.query_pairs().into_owned().collect();
     query.sort();
     let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -77,16 +80,28 @@ mod tests {
         check("Y2Q2ZDgxZmY5YWRiOTI5YmQ1Njg0MTAxZWIyOTc4", &incoming).is_ok()
     }
 
-    /// The vector of Plivo's own library (plivo-go, utils_test.go).
     #[test]
-    fn the_older_scheme_covers_the_address() {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-plivo-signature-v2", "ehV3IKhLysWBxC1sy8INm0qGoQYdYsHwuoKjsX7FsXc=".parse().unwrap());
-        headers.insert("x-plivo-signature-v2-nonce", "12345".parse().unwrap());
-        let check =
-            |url| check("my_auth_token", &Incoming { method: "POST", url, headers: &headers, body: b"a=b", now: 0 });
-        assert_eq!(check("https://answer.url"), Ok(()));
-        assert_eq!(check("https://answer.url/other"), Err(Forged::Signature));
+    fn the_older_scheme_covers_the_address_of_an_sms() {
+        let sign = |url: &str| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, b"my_auth_token");
+            STANDARD.encode(hmac::sign(&key, format!("{url}12345").as_bytes()))
+        };
+        // The vector of Plivo's own library (plivo-go, utils_test.go).
+        assert_eq!(sign("https://answer.url"), "ehV3IKhLysWBxC1sy8INm0qGoQYdYsHwuoKjsX7FsXc=");
+        let check = |signed: &str, url: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-plivo-signature-v2", sign(signed).parse().unwrap());
+            headers.insert("x-plivo-signature-v2-nonce", "12345".parse().unwrap());
+            check("my_auth_token", &Incoming { method: "POST", url, headers: &headers, body: b"a=b", now: 0 })
+        };
+        let sms = "https://otp.example.com/webhooks/plivo/sms/abc";
+        assert_eq!(check(sms, &format!("{sms}?a=b")), Ok(()));
+        assert_eq!(check(sms, "https://otp.example.com/webhooks/plivo/sms/abd"), Err(Forged::Signature));
+        for other in
+            ["https://otp.example.com/webhooks/plivo/voice/abc", "https://otp.example.com/webhooks/plivo/inbound/abc"]
+        {
+            assert_eq!(check(other, other), Err(Forged::Signature), "{other}");
+        }
     }
 
     /// The vectors of Plivo's own library (plivo-go, utils_test.go).
