@@ -3,9 +3,10 @@
 //! Owns the traits that every store fulfils and the words they speak in: the
 //! [`Record`] of a verification or message with its deliveries and attempts, the
 //! operations on one number ([`Numbers`]), the wide limits ([`Limits`]), the log of
-//! attempts ([`Archive`]), opt-outs ([`Consents`]), the gateways ([`Fleet`]) and the
-//! few facts about the store itself ([`Facts`]). It knows no keys of its own
-//! (sealed values and hashes come in ready) and decides nothing about carriers.
+//! attempts ([`Archive`]), opt-outs ([`Consents`]), the log of evidence ([`Evidence`]),
+//! the gateways ([`Fleet`]) and the few facts about the store itself ([`Facts`]). It
+//! knows no keys of its own (sealed values and hashes come in ready) and decides nothing
+//! about carriers.
 //!
 //! ```text
 //! partition ── number (keyed hash) ── per tenant: sent, failures, paused, open records
@@ -23,6 +24,7 @@ mod archive;
 pub mod conformance;
 mod consents;
 pub mod embedded;
+mod evidence;
 mod fleet;
 mod ops;
 mod record;
@@ -37,6 +39,7 @@ pub use archive::{
     Archive, AttemptLog, LogEntry, Logged, PARKED_BYTES, PARKED_MOST, Reported, TALLY_KEPT_MS, TALLY_MS,
 };
 pub use consents::{Consents, OptOut};
+pub use evidence::{BATCH_BYTES, Batch, Evidence, Kept, Placed};
 pub use fleet::{BEAT_MS, Crew, Fleet, Switch};
 pub use ops::{
     Begin, Begun, Cancel, Canceled, Check, Checked, Claim, Claimed, Lease, Memo, Moved, NewCode, Next, REFERENCE_BYTES,
@@ -158,4 +161,6 @@ pub struct Store {
     pub archive: Arc<dyn Archive>,
     /// Who wants nothing more.
     pub consents: Arc<dyn Consents>,
+    /// What was seen of the carriers.
+    pub evidence: Arc<dyn Evidence>,
 }

@@ -8,6 +8,7 @@
 
 mod archive;
 mod consents;
+mod evidence;
 mod facts;
 mod fleet;
 mod operation;
@@ -33,6 +34,8 @@ use crate::model::Digest;
 pub struct Embedded {
     writer: Writer,
     rules: Rules,
+    log: evidence::Log,
+    clock: Clock,
 }
 
 impl Embedded {
@@ -47,15 +50,16 @@ impl Embedded {
         let mut conn = schema::open(path)?;
         shell::drop_leases(&mut conn, clock.now())?;
         let fleet = Arc::new(fleet::Alone::new(clock.clone()));
-        let writer = Writer::start(conn, clock);
-        let store = Arc::new(Embedded { writer, rules });
+        let writer = Writer::start(conn, clock.clone());
+        let store = Arc::new(Embedded { writer, rules, log: evidence::Log::default(), clock });
         Ok(Store {
             numbers: store.clone(),
             limits: store.clone(),
             facts: store.clone(),
             fleet,
             archive: store.clone(),
-            consents: store,
+            consents: store.clone(),
+            evidence: store,
         })
     }
 

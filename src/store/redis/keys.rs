@@ -19,6 +19,10 @@
 //! | `pace:CARRIER` | string: when a carrier's next turn is | a second after that | turn |
 //! | `switches` | hash: until when a carrier's breaker is open, strikes, cause | a day after the last one ended | switch |
 //! | `once:WHAT` | string: whose turn it was | as long as nobody else's may be | once |
+//! | `{evidence}:log` | stream: batches of events, one JSON a line; an id is a place, `N-0` | its state is kept twice after it | witness, conclude |
+//! | `{evidence}:marks` | hash: the last batch of each gateway, `epoch sequence when`, and the log's last `place` | a gateway's: a day after its last | witness, conclude |
+//! | `{evidence}:state` | string: place and state of the radar, MessagePack | replaced by the next | conclude |
+//! | `{evidence}:cells` | hash: the same to be read, JSON by cell | replaced by the next | conclude |
 //! | `fact:NAME` | string: wrapped keys, partition count | for ever; a handful | facts |
 //! | `ping` | string: the last look at the store's health | a minute | ping |
 //!
@@ -78,6 +82,11 @@ impl Keys {
 
     pub fn tally(&self, slice: u64) -> String {
         format!("{}tally:{{{slice}}}", self.prefix)
+    }
+
+    /// All of evidence lies in one slot.
+    pub fn evidence(&self, name: &str) -> String {
+        format!("{}{{evidence}}:{name}", self.prefix)
     }
 
     pub fn switches(&self) -> String {

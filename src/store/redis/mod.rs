@@ -3,7 +3,7 @@
 //! a number is one script on declared keys of one slot, by the server's clock.
 //!
 //! ```text
-//! numbers, sweep, wide, fleet, facts, archive, consents ──► scripts ──► link ──► address ──► Redis
+//! numbers, sweep, wide, fleet, facts, archive, consents, evidence ──► scripts ──► link ──► address ──► Redis
 //!             └─ wire: records and the log of attempts as the scripts keep them
 //! ```
 //!
@@ -18,6 +18,7 @@ mod answer;
 mod archive;
 mod args;
 mod consents;
+mod evidence;
 mod examine;
 mod facts;
 mod fleet;
@@ -120,7 +121,8 @@ impl Redis {
             facts: store.clone(),
             fleet: store.clone(),
             archive: store.clone(),
-            consents: store,
+            consents: store.clone(),
+            evidence: store,
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use otp_gateway::clock::Clock;
 use otp_gateway::model::{Cause, Channel};
 use otp_gateway::seal::token;
-use otp_gateway::store::{LogEntry, Store, Switch};
+use otp_gateway::store::{Batch, Kept, LogEntry, Store, Switch};
 use serde_json::json;
 
 use super::made::{Maker, open};
@@ -14,7 +14,7 @@ use super::{master_key, refused};
 use crate::gateway::{Gateway, tells};
 
 /// What the gateway sends itself. `docs/operations.md` lists the same.
-const PLAIN: [&str; 7] = ["EVAL", "EVALSHA", "GET", "HGETALL", "INFO", "SET", "ZRANGE"];
+const PLAIN: [&str; 8] = ["EVAL", "EVALSHA", "GET", "HGETALL", "INFO", "SET", "XRANGE", "ZRANGE"];
 /// What the way to the master needs beside it: nothing is worse without, INFO says the same.
 const SENTINEL: [&str; 1] = ["+role"];
 /// Without PING connections are made again whenever the slots are looked up.
@@ -73,6 +73,15 @@ async fn carriers_need(store: &Store) {
     fleet.switch("acme", Some(open)).await.expect("switch");
     assert_eq!(fleet.switches().await.expect("switches").len(), 1);
     assert!(fleet.only_one("report", 1_000).await.expect("only_one"));
+    let batch = |sequence| Batch { replica: "a".into(), epoch: 1, sequence, events: vec!["{}".into()] };
+    for sequence in 1..=2 {
+        store.evidence.append(batch(sequence)).await.expect("append");
+    }
+    let place = store.evidence.since(0, 9).await.expect("since").last().expect("a batch").place;
+    let kept = Kept { place, state: vec![1], cells: vec![("cell".into(), "{}".into())] };
+    assert!(store.evidence.keep(kept, place).await.expect("keep"));
+    assert_eq!(store.evidence.kept().await.expect("kept"), Some((place, vec![1])));
+    store.evidence.forget().await.expect("forget");
 }
 
 /// Every script is called, and nothing is refused to the user.

@@ -7,6 +7,7 @@ mod archive;
 mod checks;
 mod consents;
 mod ends;
+mod evidence;
 mod facts;
 mod fleet;
 mod joins;
@@ -57,7 +58,8 @@ const STORIES: &[(&str, Story)] = stories! {
     receipts: only_forward repeats_are_the_same a_final_state_stays late_ones_for_earlier_attempts
         unknown_attempts overtaking_delivered overtaking_failure overtaking_ring declined_pauses_starts
         declined_twice_pauses_once network_is_noted;
-    another: is_due_at_once nobody_is_left repeats_change_nothing a_worker_judges a_call_that_failed_goes_on an_answered_call_ends the_ended_get_none
+    another: is_due_at_once nobody_is_left repeats_change_nothing a_worker_judges a_call_that_failed_goes_on
+        an_answered_call_ends the_ended_get_none
         what_is_due_ends_with_its_record only_the_last_attempt_counts references_are_told senders_are_kept;
     ends: cancel_hangs_up cancel_twice cancel_leaves_what_is_with_a_carrier expired_are_swept
         swept_once_due_or_not wakes_are_told;
@@ -67,6 +69,7 @@ const STORIES: &[(&str, Story)] = stories! {
         racing_entries_all_stay names_lead_to_attempts early_reports_are_parked a_name_may_be_used_again
         no_early_report_is_lost counters_add_up racing_counts_add_up;
     consents: by_number_tenant_and_channel the_first_time_stands lifted_as_told racing_ones_all_stand;
+    evidence: batches_stand_in_order a_repeat_counts_once racing_batches_all_stand the_latest_state_is_kept;
     fleet: breakers_are_seen one_of_all a_lowered_pace_holds;
     facts: written_once replaced racing_facts answers_a_ping;
 };
