@@ -20,6 +20,7 @@ pub mod message;
 pub mod model;
 pub mod number;
 pub mod pages;
+pub mod radar;
 pub mod routing;
 pub mod seal;
 pub mod store;

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Admission, Denied};
+use super::{Admission, Denied, Memory};
 use crate::model::{Channel, Country, Ms, NumberKind, NumberLimits, SECOND, Status, TenantId};
-use crate::store::{Destination, View};
+use crate::store::{Destination, OptOut, View};
 
 /// The channel that a caller asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,7 +28,9 @@ pub enum Why {
     Country,
     /// Not to this kind of number.
     NumberType,
-    /// This number lets nothing through: its owner answered STOP.
+    /// This number lets nothing through: its owner answered STOP, it is a landline, or its
+    /// network filtered what was sent there; `retry_after_seconds` says how long that is
+    /// believed. A landline or filter is advice: who asks for the channel by name gets it.
     BlockedNetwork,
     /// No carrier may take it.
     NoRoute,
@@ -52,6 +54,23 @@ pub struct Channels {
     pub sms: ChannelState,
     /// A call.
     pub voice: ChannelState,
+}
+
+/// What is closed for a number, beside what its kind and country say.
+#[derive(Debug, Clone, Default)]
+pub struct Closed {
+    /// Channels over which the person wants nothing of the tenant.
+    pub out: Vec<Channel>,
+    /// What is remembered.
+    pub memory: Memory,
+}
+
+impl Closed {
+    /// For a tenant, from what a number refuses and what is remembered of it.
+    pub(super) fn of(out: Vec<OptOut>, tenant: &TenantId, memory: Memory) -> Closed {
+        let out = out.into_iter().filter(|out| out.tenant == *tenant);
+        Closed { out: out.map(|out| out.channel).collect(), memory }
+    }
 }
 
 const NEVER: ChannelState = ChannelState { available: false, retry_after_seconds: None, reason: None };
@@ -98,29 +117,38 @@ impl Admission {
         Ok(())
     }
 
-    /// The channels that a tenant's number wants nothing over. None, if the store is away:
-    /// a send asks again.
-    pub async fn opted_out(&self, to: &Destination, tenant: &TenantId) -> Vec<Channel> {
-        let out = self.consents.opted_out(to.partition, to.hash).await.unwrap_or_default();
-        out.into_iter().filter(|out| out.tenant == *tenant).map(|out| out.channel).collect()
+    /// The channels of a tenant's number that are closed. None, if the store is away: a
+    /// send asks again.
+    pub async fn closed(&self, to: &Destination, tenant: &TenantId) -> Closed {
+        let (out, memory) = tokio::join!(self.consents.opted_out(to.partition, to.hash), self.memory(to));
+        Closed::of(out.unwrap_or_default(), tenant, memory)
     }
 
-    /// Which channels a record may be sent over at the view's instant; `out` are those
-    /// that the person wants nothing over.
-    pub fn channels(&self, view: &View, limits: &NumberLimits, out: &[Channel]) -> Channels {
+    /// Which channels a record may be sent over at the view's instant.
+    pub fn channels(&self, view: &View, limits: &NumberLimits, closed: &Closed) -> Channels {
         let ended = view.record.status_at(view.now) != Status::Pending;
         let waits = view.usage.waits(limits, view.now);
-        let state = |channel| {
-            if ended {
-                return NEVER;
-            }
-            if out.contains(&channel) {
-                return ChannelState::not(Why::BlockedNetwork);
-            }
+        let open = |channel| {
             let wait = waits.of(channel).map(|refusal| refusal.until - view.now);
             self.state(view.record.to.country, view.record.to.kind, channel, wait)
         };
-        Channels { sms: state(Channel::Sms), voice: state(Channel::Voice) }
+        let state = |channel, other| {
+            if ended {
+                return NEVER;
+            }
+            if closed.out.contains(&channel) {
+                return ChannelState::not(Why::BlockedNetwork);
+            }
+            match closed.memory.blocked_until(channel).and_then(|until| until.checked_sub(view.now)) {
+                // Where nothing else is left, it is tried all the same.
+                Some(ms) if open(other).reason.is_none_or(|why| why == Why::Limit) => {
+                    let retry_after_seconds = Some(ms.div_ceil(SECOND));
+                    ChannelState { retry_after_seconds, ..ChannelState::not(Why::BlockedNetwork) }
+                }
+                _ => open(channel),
+            }
+        };
+        Channels { sms: state(Channel::Sms, Channel::Voice), voice: state(Channel::Voice, Channel::Sms) }
     }
 
     /// Which channels a number may be reached over at all.

@@ -5,21 +5,24 @@
 //! here.
 
 mod channels;
+mod memory;
 mod optouts;
 mod wide;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::config::{Countries, WideLimitOptions};
+use crate::clock::Clock;
+use crate::config::{Config, Countries, WideLimitOptions};
 use crate::delivery::Deliveries;
 use crate::model::{Channel, Country, E164, NumberKind, Refusal, TenantId};
 use crate::number::Parsed;
 use crate::seal::Keys;
-use crate::store::{Consents, Destination, Limits, Memo, OptOut, StoreError, Taken, Taking};
+use crate::store::{Archive, Consents, Destination, Limits, Memo, Store, StoreError, Taken, Taking};
 use crate::telemetry::Metrics;
 
-pub use channels::{ChannelState, Channels, Wanted, Why};
+pub use channels::{ChannelState, Channels, Closed, Wanted, Why};
+pub use memory::Memory;
 pub use optouts::{Keyword, OptOuts};
 
 /// Why a send is refused before anything is stored.
@@ -44,6 +47,8 @@ pub enum Denied {
 pub struct Admitted {
     /// The channel that it goes over.
     pub channel: Channel,
+    /// What is closed for the number.
+    pub closed: Closed,
     taken: Vec<Taken>,
 }
 
@@ -51,11 +56,22 @@ pub struct Admitted {
 pub struct Admission {
     limits: Arc<dyn Limits>,
     consents: Arc<dyn Consents>,
+    archive: Arc<dyn Archive>,
     keys: Arc<Keys>,
     countries: Countries,
     wide: WideLimitOptions,
     deliveries: Arc<Deliveries>,
     metrics: Arc<Metrics>,
+    clock: Clock,
+}
+
+/// What every room has.
+#[derive(Clone)]
+pub struct Shared {
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub clock: Clock,
 }
 
 /// What admission needs to know of a number.
@@ -69,16 +85,18 @@ pub struct Target<'a> {
 
 impl Admission {
     /// Admission under these rules.
-    pub fn new(
-        limits: Arc<dyn Limits>,
-        consents: Arc<dyn Consents>,
-        keys: Arc<Keys>,
-        countries: Countries,
-        wide: WideLimitOptions,
-        deliveries: Arc<Deliveries>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Admission { limits, consents, keys, countries, wide, deliveries, metrics }
+    pub fn new(store: &Store, keys: Arc<Keys>, config: &Config, deliveries: Arc<Deliveries>, shared: Shared) -> Self {
+        Admission {
+            limits: store.limits.clone(),
+            consents: store.consents.clone(),
+            archive: store.archive.clone(),
+            keys,
+            countries: config.countries.clone(),
+            wide: config.limits.wide.clone(),
+            deliveries,
+            metrics: shared.metrics,
+            clock: shared.clock,
+        }
     }
 
     /// May this send happen? Takes one from each wide limit if so.
@@ -91,9 +109,9 @@ impl Admission {
     ) -> Result<Admitted, Denied> {
         let channel = self.choose(to.at.country, to.at.kind, wanted)?;
         let takes = wide::takes(&self.keys, &self.wide, tenant, to, address);
-        // One round: neither depends on the other.
+        // One round: none depends on another.
         let out = self.consents.opted_out(to.at.partition, to.at.hash);
-        let (taking, out) = tokio::join!(self.limits.take(takes), out);
+        let (taking, out, memory) = tokio::join!(self.limits.take(takes), out, self.memory(to.at));
         let taken = match taking.map_err(Denied::Store)? {
             Taking::Taken(taken) => taken,
             Taking::Refused(refusal) => {
@@ -101,26 +119,50 @@ impl Admission {
                 return Err(Denied::Limit(refusal));
             }
         };
-        match out.map_err(Denied::Store).and_then(|out| self.wanted_channel(tenant, to.at, wanted, channel, &out)) {
-            Ok(channel) => Ok(Admitted { channel, taken }),
+        let closed = out.map(|out| Closed::of(out, tenant, memory)).map_err(Denied::Store);
+        let chosen = closed.and_then(|closed| {
+            let channel = self.remembered_channel(to.at, wanted, channel, &closed.memory);
+            Ok((self.wanted_channel(to.at, wanted, channel, &closed.out)?, closed))
+        });
+        match chosen {
+            Ok((channel, closed)) => Ok(Admitted { channel, closed, taken }),
             Err(denied) => {
-                self.give_back(Admitted { channel, taken }).await;
+                self.give_back(Admitted { channel, closed: Closed::default(), taken }).await;
                 Err(denied)
             }
         }
+    }
+
+    /// What is remembered of a number. Nothing, if the store is away: it helps, and holds
+    /// nobody up.
+    pub async fn memory(&self, to: &Destination) -> Memory {
+        let attempts = self.archive.attempts(to.partition, to.hash, memory::REMEMBERED).await.unwrap_or_default();
+        Memory::of(&attempts, self.clock.now())
+    }
+
+    /// Where the channel is ours to choose: a call, if texts are known not to arrive there.
+    fn remembered_channel(&self, to: &Destination, wanted: Wanted, channel: Channel, memory: &Memory) -> Channel {
+        let no_texts = memory.rather_calls || memory.blocked_until(Channel::Sms).is_some();
+        let may_call = || {
+            memory.blocked_until(Channel::Voice).is_none() && self.permits(to.country, to.kind, Channel::Voice).is_ok()
+        };
+        if wanted == Wanted::Auto && channel == Channel::Sms && no_texts && may_call() {
+            tracing::info!(to = to.masked, ?memory, "A call comes first: texts did not arrive there lately.");
+            return Channel::Voice;
+        }
+        channel
     }
 
     /// The channel, unless the person wants nothing over it. Who opted out of SMS may
     /// still be called, where the channel is ours to choose.
     fn wanted_channel(
         &self,
-        tenant: &TenantId,
         to: &Destination,
         wanted: Wanted,
         channel: Channel,
-        out: &[OptOut],
+        out: &[Channel],
     ) -> Result<Channel, Denied> {
-        let is_out = |channel| out.iter().any(|out| out.tenant == *tenant && out.channel == channel);
+        let is_out = |channel| out.contains(&channel);
         let may_call = || !is_out(Channel::Voice) && self.permits(to.country, to.kind, Channel::Voice).is_ok();
         match channel {
             channel if !is_out(channel) => Ok(channel),

@@ -7,8 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use crate::config::Scope;
-use crate::delivery::{CarrierStatus, StatusFilter};
-use crate::http::{Caller, InQuery, Problem};
+use crate::delivery::{CarrierStatus, CellFilter, CellStatus, StatusFilter};
+use crate::http::{Caller, InQuery, Problem, check_text};
 use crate::model::Country;
 
 /// What to look at.
@@ -23,6 +23,13 @@ pub struct Filter {
     channel: Option<String>,
     /// How far back, 1 to 48; 24 by default.
     hours: Option<u64>,
+    /// One network only for `cells`: `IN/Airtel`, or with `country` its MCC-MNC `404-45`.
+    #[param(example = "IN/Airtel")]
+    network: Option<String>,
+    /// Show all `cells`, also those that are as usual. Without this and without `network`,
+    /// only those that are not.
+    #[param(example = false)]
+    all: Option<bool>,
 }
 
 /// How the carriers do.
@@ -32,6 +39,8 @@ pub struct Carriers {
     hours: u64,
     /// Every configured carrier.
     carriers: Vec<CarrierStatus>,
+    /// What is believed of carrier and sender on a network, and why; at most 1,000.
+    cells: Vec<CellStatus>,
 }
 
 /// How the carriers do
@@ -58,7 +67,16 @@ pub async fn status(
     if !(1..=48).contains(&hours) {
         return Err(Problem::field("hours", "must lie between 1 and 48"));
     }
-    let filter = StatusFilter { country: country.transpose()?, channel: channel.transpose()?, hours };
+    let (country, channel) = (country.transpose()?, channel.transpose()?);
+    if let Some(network) = &filter.network {
+        check_text("network", network, 64, false)?;
+        if country.is_none() && !network.contains('/') {
+            return Err(Problem::field("network", "must name its country, such as IN/Airtel, or come with country"));
+        }
+    }
+    let cells = CellFilter { country, network: filter.network, channel, all: filter.all.unwrap_or(false) };
+    let cells = api.deliveries.cells(&cells);
+    let filter = StatusFilter { country, channel, hours };
     let carriers = api.deliveries.carrier_status(filter).await.map_err(|error| Problem::store(&error))?;
-    Ok(Json(Carriers { hours, carriers }))
+    Ok(Json(Carriers { hours, carriers, cells }))
 }

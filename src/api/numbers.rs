@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 
 use super::{Api, error};
 use crate::admission::Channels;
+use crate::clock::rfc3339;
 use crate::config::Scope;
 use crate::http::{Body, Caller, Problem, check_text};
-use crate::model::{Network, NumberKind};
+use crate::model::{Channel, Network, NumberKind};
 use crate::number::Parsed;
 
 /// A number to look up.
@@ -48,6 +49,16 @@ pub struct Number {
     time_zones: Vec<String>,
     /// Whether it could be sent to at all.
     channels: Channels,
+    /// What arrived there last; null if nothing is remembered.
+    last_worked: Option<LastWorked>,
+}
+
+/// What arrived last.
+#[derive(Serialize, ToSchema)]
+pub struct LastWorked {
+    channel: Channel,
+    /// RFC 3339.
+    at: String,
 }
 
 impl Api {
@@ -74,6 +85,8 @@ pub async fn lookup(
     check_text("to", &body.to, 200, false)?;
     let parsed = api.read_number(&caller, &body.to)?;
     let channels = api.verifications.may_reach(&parsed);
+    let admission = &api.verifications.admission;
+    let memory = admission.memory(&admission.destination(&parsed)).await;
     let (network, network_is) = match parsed.network {
         Network::Known(name) => (Some(name), Knowledge::Known),
         Network::Guessed(name) => (Some(name), Knowledge::Guessed),
@@ -87,5 +100,6 @@ pub async fn lookup(
         network_is,
         time_zones: parsed.zones,
         channels,
+        last_worked: memory.worked.map(|(channel, at)| LastWorked { channel, at: rfc3339(at) }),
     }))
 }

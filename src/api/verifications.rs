@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::view::Verification;
 use super::{Api, error};
-use crate::admission::Wanted;
+use crate::admission::{Closed, Wanted};
 use crate::clock::rfc3339;
 use crate::config::Scope;
 use crate::http::{Body, Caller, IdempotencyKey, InPath, InQuery, Kind, Problem, check_text, check_texts, object};
@@ -260,14 +260,16 @@ pub async fn start(
     let limits = room.limits(caller.tenant());
     let answer = room.start(caller.tenant(), request).await.map_err(|e| error::send(e, room.clock.now()))?;
     Ok(match answer {
-        StartAnswer::Created(view) => {
-            (StatusCode::CREATED, Json(Verification::of(&view, room, &limits, &[]))).into_response()
+        StartAnswer::Created(view, closed) => {
+            (StatusCode::CREATED, Json(Verification::of(&view, room, &limits, &closed))).into_response()
         }
         StartAnswer::Joined(view) => {
-            Json(Verification::of(&view, room, &limits, &[]).joined(None, view.now)).into_response()
+            let closed = room.admission.closed(&view.record.to, caller.tenant()).await;
+            Json(Verification::of(&view, room, &limits, &closed).joined(None, view.now)).into_response()
         }
         StartAnswer::Waiting(view, refusal) => {
-            Json(Verification::of(&view, room, &limits, &[]).joined(Some(refusal.until), view.now)).into_response()
+            let closed = room.admission.closed(&view.record.to, caller.tenant()).await;
+            Json(Verification::of(&view, room, &limits, &closed).joined(Some(refusal.until), view.now)).into_response()
         }
     })
 }
@@ -299,7 +301,8 @@ pub async fn resend(
         repeatable: key.as_deref().map(|key| Repeatable { key, body: &bytes }),
     };
     let view = room.resend(caller.tenant(), request).await.map_err(|e| error::send(e, room.clock.now()))?;
-    Ok((StatusCode::ACCEPTED, Json(Verification::of(&view, room, &room.limits(caller.tenant()), &[]))))
+    let closed = room.admission.closed(&view.record.to, caller.tenant()).await;
+    Ok((StatusCode::ACCEPTED, Json(Verification::of(&view, room, &room.limits(caller.tenant()), &closed))))
 }
 
 /// Check a code
@@ -358,8 +361,8 @@ pub async fn get(
     caller.may(Scope::Verify)?;
     let room = &api.verifications;
     let view = api.verification(&caller, &id).await?;
-    let out = room.admission.opted_out(&view.record.to, caller.tenant()).await;
-    Ok(Json(Verification::of(&view, room, &room.limits(caller.tenant()), &out)))
+    let closed = room.admission.closed(&view.record.to, caller.tenant()).await;
+    Ok(Json(Verification::of(&view, room, &room.limits(caller.tenant()), &closed)))
 }
 
 /// Cancel a verification
@@ -379,7 +382,7 @@ pub async fn cancel(
     let room = &api.verifications;
     let view =
         room.cancel(caller.tenant(), verification_id(&id)?).await.map_err(|e| error::send(e, room.clock.now()))?;
-    Ok(Json(Verification::of(&view, room, &room.limits(caller.tenant()), &[])))
+    Ok(Json(Verification::of(&view, room, &room.limits(caller.tenant()), &Closed::default())))
 }
 
 /// Troubleshooting

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::admission::Channels;
+use crate::admission::{Channels, Closed};
 use crate::clock::rfc3339;
 use crate::model::{
     Advice, AskedBy, AttemptState, Cause, Channel, DeliveryState, Locale, Ms, NumberLimits, SECOND, Status,
@@ -129,7 +129,7 @@ fn deliveries(view: &View) -> Vec<Delivery> {
 impl Verification {
     /// A verification as it stands in the view; `out` are the channels that the person
     /// wants nothing over.
-    pub fn of(view: &View, room: &Verifications, limits: &NumberLimits, out: &[Channel]) -> Self {
+    pub fn of(view: &View, room: &Verifications, limits: &NumberLimits, closed: &Closed) -> Self {
         let record = &view.record;
         Verification {
             id: record.id.to_string(),
@@ -140,7 +140,7 @@ impl Verification {
             locale: record.locale.clone(),
             locale_used: room.templates.used(&record.locale),
             attempts_left: record.max_wrong.saturating_sub(record.wrong),
-            channels: room.admission.channels(view, limits, out),
+            channels: room.admission.channels(view, limits, closed),
             deliveries: deliveries(view),
             joined: false,
             retry_after_seconds: None,

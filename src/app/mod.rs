@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::admission::{Admission, OptOuts};
+use crate::admission::{self, Admission, OptOuts};
 use crate::api::{self, Api};
+use crate::blocks::Rules;
 use crate::carrier::CarrierEvents;
 use crate::carrier::sandbox::Phones;
 use crate::clock::Clock;
@@ -22,6 +23,7 @@ use crate::message::Messages;
 use crate::model::TenantId;
 use crate::number::Numbers;
 use crate::pages::{self, Pages};
+use crate::radar::{self, Watch};
 use crate::seal::{ApiKeyHash, Keys, MasterKey, SealError};
 use crate::store::embedded::Embedded;
 use crate::store::redis::{self, Redis, RedisOptions};
@@ -64,6 +66,8 @@ pub struct Gateway {
     served: Served,
     deliveries: Arc<Deliveries>,
     worker: tokio::task::JoinHandle<()>,
+    radar: tokio::task::JoinHandle<()>,
+    stop_radar: tokio::sync::watch::Sender<bool>,
     phones: Option<Arc<Phones>>,
     grace: Duration,
     // Held for as long as the embedded store is open.
@@ -83,7 +87,16 @@ impl Gateway {
 
         let phones = open_phones(&config, &prompts, &clock)?;
         let Connected { carriers, http } = connect_carriers(&config, keys.clone(), clock.clone(), phones.as_ref())?;
+        let watch = Watch::new(radar::Parts {
+            evidence: store.evidence.clone(),
+            fleet: store.fleet.clone(),
+            name: format!("{:016x}", u64::from_be_bytes(crate::seal::random())),
+            rules: Rules::default(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        });
         let deliveries = Deliveries::new(Parts {
+            watch: watch.clone(),
             store: store.clone(),
             keys: keys.clone(),
             carriers,
@@ -100,15 +113,8 @@ impl Gateway {
             let events: Arc<dyn CarrierEvents> = deliveries.clone();
             phones.report_to(&events);
         }
-        let admission = Arc::new(Admission::new(
-            store.limits.clone(),
-            store.consents.clone(),
-            keys.clone(),
-            config.countries.clone(),
-            config.limits.wide.clone(),
-            deliveries.clone(),
-            metrics.clone(),
-        ));
+        let shared = admission::Shared { metrics: metrics.clone(), clock: clock.clone() };
+        let admission = Arc::new(Admission::new(&store, keys.clone(), &config, deliveries.clone(), shared));
         let verifications = Arc::new(Verifications {
             store: store.clone(),
             keys: keys.clone(),
@@ -167,9 +173,11 @@ impl Gateway {
         let listen = |error| StartError::Listen(address, error);
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let worker = deliveries.start();
+        let (stop_radar, stopping) = tokio::sync::watch::channel(false);
+        let radar = watch.start(stopping);
         let served = serve(listener, router, &config.server).await.map_err(listen)?;
         let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
-        Ok(Gateway { served, deliveries, worker, phones, grace, _lock: lock })
+        Ok(Gateway { served, deliveries, worker, radar, stop_radar, phones, grace, _lock: lock })
     }
 
     /// Where it listens.
@@ -190,8 +198,10 @@ impl Gateway {
             () = wake_waiting_pages => {}
         }
         self.deliveries.stop(self.grace).await;
-        // It ends at its next look; nothing is lost if it does not.
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.worker).await;
+        // Last, so that what the deliveries told is kept.
+        self.stop_radar.send_replace(true);
+        // They end at their next look; nothing is lost if they do not.
+        let _ = tokio::time::timeout(Duration::from_secs(1), futures_util::future::join(self.worker, self.radar)).await;
     }
 }
 

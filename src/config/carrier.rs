@@ -168,6 +168,17 @@ fn everywhere() -> CountryList {
     CountryList::All
 }
 
+/// `0.50 EUR`; nothing is none.
+pub fn optional_money<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Money>, D::Error> {
+    let text = String::deserialize(d)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let money = text.split_once(' ').and_then(|(amount, currency)| Money::new(amount, Currency::new(currency.trim())?));
+    let money = money.filter(|money| money.micros > 0);
+    money.map(Some).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no amount such as \"0.50 EUR\"")))
+}
+
 fn optional_limit<'de, D: Deserializer<'de>>(d: D) -> Result<Option<LimitSpec>, D::Error> {
     match String::deserialize(d)?.as_str() {
         "" => Ok(None),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::CarrierOptions;
-use crate::model::{Channel, Country, LimitSpec, Locale, MINUTE, Ms, NumberLimits, SECOND, Secret, TenantId};
+use crate::model::{Channel, Country, LimitSpec, Locale, MINUTE, Money, Ms, NumberLimits, SECOND, Secret, TenantId};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -261,6 +261,9 @@ pub struct RoutingOptions {
     pub breaker_failures: u32,
     pub breaker_seconds: u64,
     pub breaker_most_seconds: u64,
+    #[serde(deserialize_with = "super::carrier::optional_money")]
+    pub value: Option<Money>,
+    pub explore_percent: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -5,33 +5,31 @@ use std::time::{Duration, Instant};
 
 use super::carriers::{Line, draw};
 use super::schedule::backoff;
-use super::steps::{Job, Opened, Retry, Stop, Tried};
+use super::steps::{Chosen, Job, Opened, Retry, Stop, Tried};
 use super::tally::Counted;
 use super::{Deliveries, Parts, speech};
 use crate::carrier::{Answer, Content, Fate, Refused, Submission};
-use crate::model::{AttemptId, AttemptState, Cause, Channel, MINUTE, Ms, SECOND, Secret, Sender};
-use crate::routing::{Sign, sign};
+use crate::model::{AttemptId, AttemptState, Cause, Channel, MINUTE, Ms, SECOND, Secret};
+use crate::routing::{FallBack, Sign, sign};
 use crate::store::{Moved, Next, Record, Settle};
 
 impl Deliveries {
-    #[allow(clippy::too_many_arguments, reason = "the loop's state, taken apart for reading")]
     pub(super) async fn attempt(
         &self,
         job: &Job,
         opened: &Opened,
-        line: &Line,
-        sender: Option<Sender>,
+        chosen: Chosen<'_>,
         attempt: AttemptId,
-        others_left: bool,
         retry: &mut Retry,
     ) -> Result<Tried, Stop> {
+        let Chosen { line, choice, cell, others_left } = chosen;
         let options = &self.parts.options;
         let channel = job.delivery().map_or(Channel::Sms, |delivery| delivery.channel);
         let submission = Submission {
             attempt,
             to: opened.to.clone(),
             content: self.content(job, opened, line, channel),
-            sender,
+            sender: choice.sender.clone(),
             valid_for_ms: job.record.expires.saturating_sub(self.parts.clock.now()),
             ring_ms: options.ring_seconds * SECOND,
             call_ms: options.call_seconds * SECOND,
@@ -41,13 +39,21 @@ impl Deliveries {
         let limit = Duration::from_secs(options.submit_timeout_seconds);
         let answer = tokio::time::timeout(limit, line.carrier().submit(submission)).await.unwrap_or(Answer::Unknown);
         self.learn(job, line, channel, attempt, &answer, begun.elapsed()).await;
+        match &answer {
+            Answer::Accepted(_) => self.was_sent(&job.record, attempt, cell, choice.lot),
+            Answer::Refused(refused) => self.was_filtered(&job.record, attempt, cell, choice.lot, refused.cause),
+            Answer::Unknown => {}
+        }
         let code = match &answer {
             Answer::Refused(refused) => refused.code.clone(),
             Answer::Accepted(_) | Answer::Unknown => None,
         };
         let mut ended = None;
         let moved = match answer {
-            Answer::Accepted(reference) => Moved::Submitted { reference, keep_lease: channel == Channel::Voice },
+            Answer::Accepted(reference) => match choice.fall_back.filter(|_| channel == Channel::Sms) {
+                Some(FallBack { after_ms, .. }) => Moved::Covered { reference, again_ms: after_ms },
+                None => Moved::Submitted { reference, keep_lease: channel == Channel::Voice },
+            },
             Answer::Refused(Refused { cause, wait_ms, .. }) => {
                 let meaning = cause.meaning();
                 retry.note(cause, meaning.same_carrier_later, wait_ms);
@@ -77,12 +83,16 @@ impl Deliveries {
             }
         };
         let tried = match moved {
-            Moved::Submitted { .. } => Tried::Submitted,
+            Moved::Submitted { .. } | Moved::Covered { .. } => Tried::Submitted,
             Moved::Failed(_, Next::Another) | Moved::Unknown(Next::Another) => Tried::Next,
             Moved::Failed(..) | Moved::Unknown(_) => Tried::Over,
         };
         let known = match &moved {
-            Moved::Submitted { reference: Some(id), .. } if line.carrier().tells_by_its_id(channel) => Some(id.clone()),
+            Moved::Submitted { reference: Some(id), .. } | Moved::Covered { reference: Some(id), .. }
+                if line.carrier().tells_by_its_id(channel) =>
+            {
+                Some(id.clone())
+            }
             _ => None,
         };
         let settled = self.settle(Settle { id: attempt, token: job.token, moved }).await;
@@ -195,6 +205,8 @@ impl Deliveries {
         let options = &self.parts.options;
         match (other_carrier, retry.may_pass) {
             (true, _) => Next::Another,
+            // The carrier that had it first has it still.
+            _ if job.is_covering() => Next::Another,
             (false, true) => {
                 let retries = job.delivery().map_or(0, |delivery| delivery.retries);
                 let (first, most): (Ms, Ms) =

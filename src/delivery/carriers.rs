@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, RwLock};
 
 use super::pace::Pace;
-use crate::blocks;
+use crate::blocks::Outlook;
 use crate::carrier::Carrier;
 use crate::config::{CarrierOptions, CountryList, Places};
 use crate::model::{Cause, Channel, Country, LimitSpec, Money, Ms, Sender};
@@ -77,10 +77,14 @@ impl Line {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Whom the person sees; of several senders of a country one is drawn.
-    pub(super) fn sender(&self, country: Country, draw: f64) -> Option<&Sender> {
-        let senders = self.options.senders(country);
-        senders.get(((draw * senders.len() as f64) as usize).min(senders.len().saturating_sub(1)))
+    /// Whether it may take a channel to a country at all.
+    pub fn permits(&self, channel: Channel, country: Country) -> bool {
+        let options = &self.options;
+        options.channels.contains(&channel)
+            && match &options.countries {
+                CountryList::Only(countries) => countries.contains(&country),
+                CountryList::All | CountryList::Same => true,
+            }
     }
 
     /// What a submit costs, by the operator's list.
@@ -158,21 +162,36 @@ impl Carriers {
         }
     }
 
-    /// What routing chooses from.
-    pub fn candidates(&self, channel: Channel, country: Country, now: Ms) -> Vec<Candidate> {
-        let candidate = |line: &Line| Candidate {
-            name: line.name.clone(),
-            weight: line.options.weight,
-            channels: line.options.channels.clone(),
-            countries: match &line.options.countries {
-                CountryList::Only(countries) => Some(countries.clone()),
-                CountryList::All | CountryList::Same => None,
-            },
-            health: blocks::health(&line.name),
-            standing: self.standing(line, channel, now),
-            price: line.price(channel, country).map(|price| price.micros),
+    /// Whether any may take this channel to this country, now or when it is back.
+    pub fn permit(&self, channel: Channel, country: Country) -> bool {
+        self.0.lines.iter().any(|line| line.permits(channel, country))
+    }
+
+    /// What routing chooses from: every carrier with each of its senders. `outlook` says
+    /// what to expect of them.
+    pub fn candidates(
+        &self,
+        channel: Channel,
+        country: Country,
+        now: Ms,
+        outlook: impl Fn(&str, Option<&Sender>) -> Outlook,
+    ) -> Vec<Candidate> {
+        let of_line = |line: &Line| {
+            let senders = line.options.senders(country);
+            let senders: Vec<_> = if senders.is_empty() { vec![None] } else { senders.iter().map(Some).collect() };
+            let standing = self.standing(line, channel, now);
+            let price = line.price(channel, country);
+            let candidate = |sender: Option<&Sender>| Candidate {
+                name: line.name.clone(),
+                sender: sender.cloned(),
+                weight: line.options.weight,
+                outlook: outlook(&line.name, sender),
+                standing,
+                price,
+            };
+            senders.into_iter().map(candidate).collect::<Vec<_>>()
         };
-        self.0.lines.iter().map(candidate).collect()
+        self.0.lines.iter().filter(|line| line.permits(channel, country)).flat_map(of_line).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Deliveries, speech};
+use super::{Deliveries, Line, speech};
 use crate::carrier::{CallEvent, CarrierEvents, Details, News, Passage, Phase, Report, Step, Unstored};
 use crate::model::{
     AttemptId, AttemptState, Cause, Channel, DAY, DeliveryState, Digest, HOUR, Locale, MINUTE, Ms, Part, Progress,
@@ -150,6 +150,9 @@ impl Deliveries {
     pub(super) async fn receive(&self, id: AttemptId, report: Report) -> Result<(), StoreError> {
         let Report { progress, details } = report;
         let (mut pause_ms, mut then) = (0, Then::Fail);
+        if progress == Progress::Delivered && self.is_doubted(id).await? {
+            then = Then::Doubt;
+        }
         if let Progress::Failed(cause) = progress
             && (cause == Cause::DeclinedByPerson || cause.meaning().other_carrier_helps)
             && let Some(record) = self.parts.store.numbers.read(id.delivery.record).await?
@@ -171,6 +174,7 @@ impl Deliveries {
                     self.count(&record, id.delivery.n);
                 }
                 self.log_report(&record, id, progress, &details);
+                self.was_reported(id, progress);
             }
             Received::Same => {}
             Received::Unknown => {
@@ -189,13 +193,29 @@ impl Deliveries {
         if delivery.channel == Channel::Voice && rang {
             return false;
         }
-        let now = self.parts.clock.now();
-        let candidates = self.parts.carriers.candidates(delivery.channel, record.to.country, now);
-        let tried = |name: &str| record.tried().any(|(channel, tried)| channel == delivery.channel && tried == name);
-        record.is_open(now)
-            && candidates.iter().any(|c| {
-                c.standing == Standing::Ready && c.permits(delivery.channel, record.to.country) && !tried(&c.name)
-            })
+        let (channel, country, now) = (delivery.channel, record.to.country, self.parts.clock.now());
+        let tried = |name: &str| record.tried().any(|(over, tried)| over == channel && tried == name);
+        let ready = |line: &Line| self.parts.carriers.standing(line, channel, now) == Standing::Ready;
+        let mut lines = self.parts.carriers.lines().iter();
+        record.is_open(now) && lines.any(|line| line.permits(channel, country) && ready(line) && !tried(line.name()))
+    }
+
+    /// Whether this success is to be doubted: the message was given to a carrier whose
+    /// receipts on this network say nothing, while another may have to send it too.
+    async fn is_doubted(&self, id: AttemptId) -> Result<bool, StoreError> {
+        if self.parts.watch.is_calm() {
+            return Ok(false);
+        }
+        let Some(record) = self.parts.store.numbers.read(id.delivery.record).await? else { return Ok(false) };
+        let Some(delivery) = record.delivery(id.delivery.n).filter(|delivery| delivery.due.is_some()) else {
+            return Ok(false);
+        };
+        let attempt = usize::from(id.m).checked_sub(1).and_then(|i| delivery.attempts.get(i));
+        let (Some(attempt), Ok(to)) = (attempt, self.parts.keys.open_number(&record.to.sealed)) else {
+            return Ok(false);
+        };
+        let cell = self.cell(&record, &to, delivery.channel, &attempt.carrier, attempt.sender.as_deref());
+        Ok(!self.outlook(&cell).receipts_count)
     }
 }
 

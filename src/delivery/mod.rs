@@ -11,6 +11,8 @@ mod breakers;
 mod calls;
 mod carriers;
 mod events;
+mod evidence;
+mod explain;
 mod log;
 mod pace;
 mod payload;
@@ -27,15 +29,18 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::blocks::Rules;
 use crate::clock::Clock;
 use crate::config::{DeliveryOptions, RoutingOptions};
 use crate::model::{Channel, Country, DeliveryId, Digest, Ms, SECOND, TenantId};
+use crate::radar::Watch;
 use crate::seal::Keys;
 use crate::store::{Lease, Store};
 use crate::telemetry::Metrics;
 use crate::template::Templates;
 
 pub use carriers::{Carriers, Line};
+pub use explain::{CellFilter, CellStatus};
 pub use payload::Payload;
 pub use status::{CarrierStatus, ChannelStatus, Percentiles, StatusFilter};
 
@@ -68,6 +73,8 @@ pub struct Parts {
     pub keep_log_days: u64,
     /// Whether calls ask for a key before the code.
     pub gate: bool,
+    /// What is believed of the carriers.
+    pub watch: Arc<Watch>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The clock, for remaining lifetimes; the store's own decides.
@@ -77,6 +84,8 @@ pub struct Parts {
 /// The delivery room.
 pub struct Deliveries {
     parts: Parts,
+    /// Of the choice, as the operator has them.
+    rules: Rules,
     /// Submits at the same time.
     submits: Semaphore,
     /// Everything that runs, with the token of its lease: handed back at shutdown.
@@ -89,7 +98,10 @@ pub struct Deliveries {
 impl Deliveries {
     /// A room that is not yet working; see [`Deliveries::start`].
     pub fn new(parts: Parts) -> Arc<Self> {
+        let mut rules = parts.watch.radar().rules().clone();
+        rules.choice.explore = parts.routing.explore_percent as f64 / 100.0;
         Arc::new(Deliveries {
+            rules,
             submits: Semaphore::new(parts.options.workers),
             held: Mutex::default(),
             book: log::Book::default(),
@@ -105,8 +117,7 @@ impl Deliveries {
 
     /// Whether any carrier may take this channel to this country, now or when it is back.
     pub fn has_route(&self, channel: Channel, country: Country) -> bool {
-        let candidates = self.parts.carriers.candidates(channel, country, self.parts.clock.now());
-        candidates.iter().any(|candidate| candidate.permits(channel, country))
+        self.parts.carriers.permit(channel, country)
     }
 
     /// The configured carriers.

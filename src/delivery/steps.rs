@@ -8,12 +8,17 @@ use tokio::sync::{SemaphorePermit, TryAcquireError};
 use super::carriers::{Line, draw};
 use super::payload::Payload;
 use super::{Deliveries, Wording};
+use crate::blocks::{CellKey, Lot};
 use crate::model::{AttemptId, AttemptState, Cause, Channel, Digest, E164, LimitName, Ms, SECOND, Sender};
 use crate::routing::{self, Ask, Choice};
 use crate::store::{Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taking};
 
 /// How long a turn of one carrier's pace is waited for while another could take it.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Over all gateways a blocked cell gets one probe in so long: until everybody has heard
+/// of it.
+const PROBE_MS: Ms = 3 * SECOND;
 
 /// A delivery whose lease we hold.
 pub struct Job {
@@ -56,6 +61,20 @@ impl Job {
     pub(super) fn delivery(&self) -> Option<&Delivery> {
         self.record.delivery(self.n)
     }
+
+    /// Whether a carrier has the message, and another is to send it too.
+    pub(super) fn is_covering(&self) -> bool {
+        self.delivery().is_some_and(|delivery| delivery.channel == Channel::Sms && delivery.is_with_carrier())
+    }
+}
+
+/// A carrier whose turn it is.
+pub(super) struct Chosen<'a> {
+    pub line: &'a Line,
+    pub choice: &'a Choice,
+    pub cell: CellKey,
+    /// Others could be asked after it.
+    pub others_left: bool,
 }
 
 /// What failed so far: whether it may pass, the longest wait that somebody asked for,
@@ -105,15 +124,29 @@ impl Deliveries {
             Err(cause) => return self.give_up(&job, cause, Next::Never).await,
         };
         let tried: Vec<_> = job.record.tried().collect();
-        let ask = Ask { channel, country: job.record.to.country, tried: &tried };
-        let now = self.parts.clock.now();
-        let mut candidates = self.parts.carriers.candidates(channel, ask.country, now);
-        // Who failed here for good is not asked again, whoever else is busy.
-        candidates.retain(|candidate| !delivery.attempts.iter().any(|attempt| attempt.is_lost_on(&candidate.name)));
-        let choices = routing::order(&candidates, ask, &mut draw);
+        let ask = Ask { channel, tried: &tried, value: self.parts.routing.value };
+        let (now, country) = (self.parts.clock.now(), job.record.to.country);
+        let cell = |carrier: &str, sender: Option<&Sender>| {
+            let sender = sender.map(|sender| sender.id.as_str());
+            self.cell(&job.record, &opened.to, channel, carrier, sender)
+        };
+        let outlook = |carrier: &str, sender: Option<&Sender>| self.outlook(&cell(carrier, sender));
+        let mut candidates = self.parts.carriers.candidates(channel, country, now, outlook);
+        // Who failed here for good is not asked again, whoever else is busy; and what is
+        // sent because another's message may not arrive is sent by somebody else.
+        candidates.retain(|candidate| {
+            let tried = tried.contains(&(channel, candidate.name.as_str()));
+            !delivery.attempts.iter().any(|attempt| attempt.is_lost_on(&candidate.name))
+                && !(job.is_covering() && tried)
+        });
+        let choices = routing::order(&candidates, ask, &self.rules, &mut draw);
         let mut retry = Retry::default();
         for (i, choice) in choices.iter().enumerate() {
             let Some(line) = self.parts.carriers.get(&choice.carrier) else { continue };
+            let cell = cell(&choice.carrier, choice.sender.as_ref());
+            if choice.lot == Lot::Probe && i + 1 < choices.len() && !self.may_probe(&cell).await {
+                continue;
+            }
             if let Some((cause, wait_ms)) = self.held_back(line, channel, choice).await? {
                 retry.note(cause, true, Some(wait_ms));
                 continue;
@@ -123,14 +156,14 @@ impl Deliveries {
                 retry.note(Cause::RateLimited, true, None);
                 continue;
             };
-            let sender = line.sender(ask.country, draw()).cloned();
             let begun = Instant::now();
-            let attempt = self.begin(&job, line, &choice.reason, sender.as_ref()).await?;
+            let attempt = self.begin(&job, choice).await?;
             if begun.elapsed() > self.lease_time() / 2 {
                 // This process slept: the lease may be another's, who finds the intent.
                 return Ok(());
             }
-            let tried = self.attempt(&job, &opened, line, sender, attempt, others_left, &mut retry).await?;
+            let chosen = Chosen { line, choice, cell, others_left };
+            let tried = self.attempt(&job, &opened, chosen, attempt, &mut retry).await?;
             drop(permit);
             match tried {
                 Tried::Submitted if channel == Channel::Voice => return self.hold_call(&job, line, attempt).await,
@@ -138,7 +171,7 @@ impl Deliveries {
                 Tried::Next => {}
             }
         }
-        match (retry.cause, routing::rest_ends(&candidates, ask)) {
+        match (retry.cause, routing::rest_ends(&candidates)) {
             (None, None) => {
                 let last = job.delivery().and_then(|delivery| delivery.attempts.last()?.cause);
                 self.give_up(&job, last.unwrap_or(Cause::NoRoute), Next::Never).await
@@ -235,24 +268,40 @@ impl Deliveries {
         self.parts.wordings.get(&record.tenant)
     }
 
-    /// Ends or postpones a delivery for which no carrier is asked now.
+    /// Ends or postpones a delivery for which no carrier is asked now. What a carrier has
+    /// stays with it.
     async fn give_up(&self, job: &Job, cause: Cause, next: Next) -> Result<(), Stop> {
         let id = job.record.id.delivery(job.n).attempt(0);
-        self.settle(Settle { id, token: job.token, moved: Moved::Failed(cause, next) }).await.map(drop)
+        let moved = match job.is_covering() {
+            true => Moved::Submitted { reference: None, keep_lease: false },
+            false => Moved::Failed(cause, next),
+        };
+        self.settle(Settle { id, token: job.token, moved }).await.map(drop)
     }
 
-    async fn begin(&self, job: &Job, line: &Line, reason: &str, sender: Option<&Sender>) -> Result<AttemptId, Stop> {
+    async fn begin(&self, job: &Job, choice: &Choice) -> Result<AttemptId, Stop> {
         let begin = Begin {
             id: job.record.id.delivery(job.n),
             token: job.token,
-            carrier: line.name().to_owned(),
-            sender: sender.map(|sender| sender.id.clone()),
-            reason: reason.to_owned(),
+            carrier: choice.carrier.clone(),
+            sender: choice.sender.as_ref().map(|sender| sender.id.clone()),
+            reason: choice.reason.clone(),
         };
         match self.parts.store.numbers.begin(begin).await? {
             Begun::Attempt(attempt) => Ok(attempt),
+            Begun::Ended if job.is_covering() => {
+                self.give_up(job, Cause::ExpiredUnsent, Next::Never).await?;
+                Err(Stop::Done)
+            }
             Begun::Lost | Begun::Ended => Err(Stop::Done),
         }
+    }
+
+    /// Whether this gateway is the one that sends a probe now.
+    async fn may_probe(&self, cell: &CellKey) -> bool {
+        let CellKey { carrier, sender, network, channel } = cell;
+        let what = format!("probe/{carrier}/{sender}/{network}/{channel}");
+        self.parts.store.fleet.only_one(&what, PROBE_MS).await.unwrap_or(false)
     }
 
     pub(super) async fn settle(&self, settle: Settle) -> Result<Record, Stop> {

@@ -1,30 +1,34 @@
 //! The ordered choice of carriers, with its reason, and the breaker of each. Pure:
-//! randomness, health, prices and instants come in, nothing is read or kept.
+//! randomness, outlooks, prices and instants come in, nothing is read or kept.
+//!
+//! ```text
+//! permitted, breaker not open ─► not blocked ─► not tried ─► value, weight: choice
+//! ```
 
 mod breaker;
+mod choice;
 
 pub use breaker::{BreakerRules, Open, Sign, Standing, Turn, sign, standing};
+pub use choice::{Choice as Draw, Offered, Ranked, Reason, choose};
 
-use crate::blocks::Health;
-use crate::model::{Cause, Channel, Country, Ms};
+use crate::blocks::{Lot, Outlook, Rules, State};
+use crate::model::{Cause, Channel, Money, Ms, Sender};
 
-/// A carrier that may be chosen.
+/// A carrier that may take the channel to the country, with one of its senders.
 #[derive(Debug, Clone)]
 pub struct Candidate {
     /// Its name in the configuration.
     pub name: String,
+    /// Whom the person would see; `None` is the carrier's own choice.
+    pub sender: Option<Sender>,
     /// Its share of the traffic among equals. 0: only when nothing else is left.
     pub weight: u32,
-    /// What it is used for.
-    pub channels: Vec<Channel>,
-    /// Where it is used; `None` is everywhere.
-    pub countries: Option<Vec<Country>>,
-    /// What is believed about it.
-    pub health: Health,
+    /// What to expect of it on the number's network.
+    pub outlook: Outlook,
     /// Whether its breaker is closed.
     pub standing: Standing,
-    /// What it asks for this message, in millionths; `None`: the operator did not say.
-    pub price: Option<i64>,
+    /// What it asks for this message; `None`: the operator did not say.
+    pub price: Option<Money>,
 }
 
 /// What is to be sent where.
@@ -32,10 +36,10 @@ pub struct Candidate {
 pub struct Ask<'a> {
     /// Over which channel.
     pub channel: Channel,
-    /// To which country.
-    pub country: Country,
     /// What this record already tried, in any delivery.
     pub tried: &'a [(Channel, &'a str)],
+    /// What a received code is worth; `None`: ten times the dearest price.
+    pub value: Option<Money>,
 }
 
 /// A carrier and why it stands where it stands.
@@ -43,10 +47,25 @@ pub struct Ask<'a> {
 pub struct Choice {
     /// The carrier.
     pub carrier: String,
-    /// The reason, for the record and the log.
+    /// Whom the person sees.
+    pub sender: Option<Sender>,
+    /// The reason, for the record and the log: the candidates, their scores, the draw.
     pub reason: String,
     /// Its breaker is half-open: one message at a time is tried.
     pub on_trial: bool,
+    /// What the message proves about the carrier.
+    pub lot: Lot,
+    /// When another carrier sends the same code as well.
+    pub fall_back: Option<FallBack>,
+}
+
+/// The same code goes out through another carrier, unless it was typed by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FallBack {
+    /// After so long, in milliseconds.
+    pub after_ms: Ms,
+    /// Not if a receipt said by then that it was delivered.
+    pub receipts_count: bool,
 }
 
 /// How much of this record's bad luck a carrier already had; less is better.
@@ -58,56 +77,96 @@ enum Tried {
 }
 
 impl Candidate {
-    /// Whether it takes this channel in this country at all.
-    pub fn permits(&self, channel: Channel, country: Country) -> bool {
-        self.channels.contains(&channel) && self.countries.as_ref().is_none_or(|countries| countries.contains(&country))
+    fn tried(&self, ask: &Ask<'_>) -> Tried {
+        let tried = ask.tried.iter().filter(|(_, name)| *name == self.name);
+        let tried =
+            tried.map(|(channel, _)| if *channel == ask.channel { Tried::ThisChannel } else { Tried::OtherChannel });
+        tried.max().unwrap_or(Tried::Never)
+    }
+
+    fn is_above_suspicion(&self) -> bool {
+        matches!(self.outlook.state, State::Healthy | State::Ramp)
     }
 }
 
-/// Permitted carriers that do not rest, best first. One that this record tried comes
-/// after every one that it did not, whatever the weights; among equals the order is
-/// drawn by weight, and what has weight 0 follows by price. `draw` gives uniform
+/// The carriers that do not rest, best first. One that is blocked comes after every
+/// one that is not (but for a probe, on a first try), and one that this record tried after
+/// those that it did not, whatever they promise. What has weight 0 follows what has more,
+/// unless all of that is under suspicion. The rest is [`choose`]'s. `draw` gives uniform
 /// numbers in (0, 1].
-pub fn order(candidates: &[Candidate], ask: Ask<'_>, draw: &mut dyn FnMut() -> f64) -> Vec<Choice> {
-    let permitted = candidates.iter().filter(|candidate| candidate.permits(ask.channel, ask.country));
-    let ready = permitted.filter(|candidate| !matches!(candidate.standing, Standing::Resting(..)));
-    let mut ranked: Vec<_> = ready
-        .map(|candidate| {
-            let tried = ask.tried.iter().filter(|(_, name)| *name == candidate.name);
-            let tried = tried
-                .map(|(channel, _)| if *channel == ask.channel { Tried::ThisChannel } else { Tried::OtherChannel })
-                .max()
-                .unwrap_or(Tried::Never);
+pub fn order(candidates: &[Candidate], ask: Ask<'_>, rules: &Rules, draw: &mut dyn FnMut() -> f64) -> Vec<Choice> {
+    let ready: Vec<&Candidate> =
+        candidates.iter().filter(|candidate| !matches!(candidate.standing, Standing::Resting(..))).collect();
+    let mut groups: Vec<(Tried, Vec<&Candidate>)> = Vec::new();
+    for level in [Tried::Never, Tried::OtherChannel, Tried::ThisChannel] {
+        let all: Vec<&Candidate> = ready.iter().copied().filter(|one| one.tried(&ask) == level).collect();
+        let trusted = all.iter().any(|one| one.weight > 0 && one.is_above_suspicion());
+        let (first, reserve): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| !trusted || one.weight > 0);
+        groups.extend([(level, first), (level, reserve)].into_iter().filter(|(_, group)| !group.is_empty()));
+    }
+    let is_first_try = !ask.tried.iter().any(|(channel, _)| *channel == ask.channel);
+    let mut choices: Vec<(bool, Choice)> = Vec::with_capacity(ready.len());
+    for (level, group) in &groups {
+        let drawn = choose(&offered(group, ask.value), worth(group, ask.value), rules, draw);
+        let reason = reason(*level, &ask, group, &drawn);
+        for (place, ranked) in drawn.order.iter().enumerate() {
+            let candidate = group[ranked.index];
+            // What was chosen first proves something; whoever stands in for it does not.
+            let is_drawn = is_first_try && choices.is_empty() && place == 0;
+            let lot = if is_drawn { drawn.lot } else { Lot::Aside };
+            let fall_back = drawn.fall_back.filter(|_| is_drawn);
+            let fall_back = fall_back.map(|after_ms| FallBack { after_ms, receipts_count: drawn.receipts_count });
             let on_trial = candidate.standing == Standing::HalfOpen;
-            // Sorting by -ln(u)/weight is drawing one after the other by weight
-            // (Efraimidis and Spirakis 2006). Weight 0 sorts last.
-            let key = -draw().ln() / f64::from(candidate.weight);
-            let price = candidate.price.unwrap_or(i64::MAX);
-            (tried, key, price, on_trial, candidate)
-        })
-        .collect();
-    ranked.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
-    let of = ranked.len();
-    ranked
-        .into_iter()
-        .map(|(tried, _, _, on_trial, candidate)| {
-            let why = match tried {
-                _ if on_trial => "on trial after failures",
-                Tried::Never if ask.tried.is_empty() => "drawn by weight",
-                Tried::Never => "not tried yet",
-                Tried::OtherChannel => "tried on the other channel only",
-                Tried::ThisChannel => "all were tried",
-            };
-            let reason = format!("{why}, weight {}, of {of}", candidate.weight);
-            Choice { carrier: candidate.name.clone(), reason, on_trial }
-        })
-        .collect()
+            let blocked = candidate.outlook.state == State::Blocked && lot != Lot::Probe;
+            let reason = if on_trial { format!("on trial after failures; {reason}") } else { reason.clone() };
+            let (carrier, sender) = (candidate.name.clone(), candidate.sender.clone());
+            choices.push((blocked, Choice { carrier, sender, reason, on_trial, lot, fall_back }));
+        }
+    }
+    choices.sort_by_key(|(blocked, _)| *blocked);
+    choices.into_iter().map(|(_, choice)| choice).collect()
 }
 
-/// When the first permitted carrier that rests may be used again, and why it rests.
-pub fn rest_ends(candidates: &[Candidate], ask: Ask<'_>) -> Option<(Ms, Cause)> {
-    let permitted = candidates.iter().filter(|candidate| candidate.permits(ask.channel, ask.country));
-    let resting = permitted.filter_map(|candidate| match candidate.standing {
+/// Prices count if all are in one currency, that of the value if there is one.
+fn offered(group: &[&Candidate], value: Option<Money>) -> Vec<Offered> {
+    let currency = value.or_else(|| group.first()?.price).map(|money| money.currency);
+    let price = |one: &Candidate| one.price.filter(|price| Some(price.currency) == currency);
+    let of = |one: &&Candidate| Offered {
+        outlook: one.outlook,
+        price: price(one).map(|price| price.micros as f64),
+        // The senders of a carrier share its weight.
+        weight: f64::from(one.weight) / group.iter().filter(|other| other.name == one.name).count().max(1) as f64,
+    };
+    group.iter().map(of).collect()
+}
+
+fn worth(group: &[&Candidate], value: Option<Money>) -> f64 {
+    let dearest = group.iter().filter_map(|one| one.price).map(|price| price.micros).max().unwrap_or(0);
+    value.map_or(10 * dearest.max(1), |value| value.micros.max(1)) as f64
+}
+
+/// One line: why, then every candidate with what it was expected to bring, as a share of a
+/// code's value, then the draw.
+fn reason(level: Tried, ask: &Ask<'_>, group: &[&Candidate], drawn: &Draw) -> String {
+    let why = match level {
+        Tried::Never if ask.tried.is_empty() => drawn.reason.to_string(),
+        Tried::Never => format!("not tried yet, {}", drawn.reason),
+        Tried::OtherChannel => format!("tried on the other channel only, {}", drawn.reason),
+        Tried::ThisChannel => format!("all were tried, {}", drawn.reason),
+    };
+    let value = worth(group, ask.value);
+    let several = |one: &Candidate| group.iter().filter(|other| other.name == one.name).count() > 1;
+    let scores = drawn.order.iter().take(8).map(|ranked| {
+        let one = group[ranked.index];
+        let sender = one.sender.as_ref().filter(|_| several(one)).map(|sender| format!(" {}", sender.id));
+        format!("{}{} {:.2}", one.name, sender.unwrap_or_default(), ranked.score / value)
+    });
+    format!("{why}: {}; draw {:.3}", scores.collect::<Vec<_>>().join(", "), drawn.draw)
+}
+
+/// When the first carrier that rests may be used again, and why it rests.
+pub fn rest_ends(candidates: &[Candidate]) -> Option<(Ms, Cause)> {
+    let resting = candidates.iter().filter_map(|candidate| match candidate.standing {
         Standing::Resting(until, cause) => Some((until, cause)),
         Standing::Ready | Standing::HalfOpen => None,
     });
@@ -115,71 +174,4 @@ pub fn rest_ends(candidates: &[Candidate], ask: Ask<'_>) -> Option<(Ms, Cause)> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn candidate(name: &str, weight: u32) -> Candidate {
-        Candidate {
-            name: name.into(),
-            weight,
-            channels: Channel::ALL.to_vec(),
-            countries: None,
-            health: Health::Healthy,
-            standing: Standing::Ready,
-            price: None,
-        }
-    }
-
-    fn names(candidates: &[Candidate], tried: &[(Channel, &str)], u: f64) -> Vec<String> {
-        let country = Country::new("JP").unwrap();
-        let ask = Ask { channel: Channel::Sms, country, tried };
-        order(candidates, ask, &mut || u).into_iter().map(|choice| choice.carrier).collect()
-    }
-
-    #[test]
-    fn a_tried_carrier_never_comes_before_an_untried_one() {
-        let all = [candidate("a", 1000), candidate("b", 1), candidate("c", 0)];
-        assert_eq!(names(&all, &[], 0.5), ["a", "b", "c"]);
-        assert_eq!(names(&all, &[(Channel::Sms, "a")], 0.5), ["b", "c", "a"]);
-        assert_eq!(names(&all, &[(Channel::Sms, "a"), (Channel::Voice, "b")], 0.5), ["c", "b", "a"]);
-        assert_eq!(names(&all, &[(Channel::Sms, "a"), (Channel::Sms, "b"), (Channel::Sms, "c")], 0.5), ["a", "b", "c"]);
-    }
-
-    #[test]
-    fn a_resting_carrier_is_not_chosen_and_one_on_trial_takes_its_turn() {
-        let mut all = [candidate("a", 100), candidate("b", 100), candidate("c", 0), candidate("d", 0)];
-        all[0].standing = Standing::Resting(900, Cause::AuthFailed);
-        all[1].standing = Standing::HalfOpen;
-        (all[2].price, all[3].price) = (Some(9), Some(7));
-        assert_eq!(names(&all, &[], 0.5), ["b", "d", "c"]);
-        let ask = Ask { channel: Channel::Voice, country: Country::new("JP").unwrap(), tried: &[] };
-        let choices = order(&all, ask, &mut || 0.5);
-        assert!(choices[0].on_trial && choices[0].reason.starts_with("on trial"));
-        assert_eq!(rest_ends(&all, ask), Some((900, Cause::AuthFailed)));
-        all[0].countries = Some(Vec::new());
-        assert_eq!(rest_ends(&all, ask), None);
-    }
-
-    #[test]
-    fn only_permitted_carriers_are_chosen() {
-        let mut all = [candidate("a", 1), candidate("b", 1)];
-        all[0].countries = Some(vec![Country::new("US").unwrap()]);
-        all[1].channels = vec![Channel::Voice];
-        assert!(names(&all, &[], 0.5).is_empty());
-    }
-
-    #[test]
-    fn shares_follow_the_weights() {
-        let all = [candidate("a", 300), candidate("b", 100)];
-        let (mut state, mut first) = (1u64, 0);
-        for _ in 0..4000 {
-            let ask = Ask { channel: Channel::Sms, country: Country::new("JP").unwrap(), tried: &[] };
-            let mut draw = || {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                ((state >> 11) + 1) as f64 / (1u64 << 53) as f64
-            };
-            first += usize::from(order(&all, ask, &mut draw)[0].carrier == "a");
-        }
-        assert!((2880..3120).contains(&first), "{first}");
-    }
-}
+mod tests;

@@ -268,6 +268,14 @@ pub enum Moved {
         /// A live call keeps its lease.
         keep_lease: bool,
     },
+    /// The carrier took it, and somebody looks again in so many milliseconds: another one
+    /// sends the same code then, unless the delivery or its record has ended.
+    Covered {
+        /// The carrier's own id for it.
+        reference: Option<String>,
+        /// When.
+        again_ms: Ms,
+    },
     /// The carrier refused.
     Failed(Cause, Next),
     /// Nobody knows: the carrier may have it.
@@ -328,8 +336,11 @@ pub enum Then {
     /// The delivery has failed.
     Fail,
     /// The delivery keeps its state and is due at once, for another carrier. If that
-    /// cannot be (the record has ended, or somebody holds a call's lease): as `Fail`.
+    /// cannot be (the record has ended, a submit runs, or a call was answered): as `Fail`.
     Another,
+    /// As `Fail`; and a report of success is noted for its attempt alone while the delivery
+    /// is covered: this carrier's receipts are not to be believed.
+    Doubt,
 }
 
 /// The answer to [`Receive`].

@@ -242,10 +242,18 @@ impl Delivery {
         }
     }
 
-    /// Whether a carrier took the last attempt and has not said what became of it.
+    /// Whether a carrier took the last attempt, and has said nothing else than that it
+    /// arrived.
     pub fn is_with_carrier(&self) -> bool {
-        self.state > DeliveryState::Queued
-            && self.attempts.last().is_some_and(|attempt| attempt.state == AttemptState::Submitted)
+        let has = |attempt: &Attempt| matches!(attempt.state, AttemptState::Submitted | AttemptState::Delivered);
+        self.state > DeliveryState::Queued && self.attempts.last().is_some_and(has)
+    }
+
+    /// Nobody looks again after what a carrier has: it is not needed any more.
+    pub fn uncover(&mut self) {
+        if self.lease.is_none() && self.is_with_carrier() {
+            self.due = None;
+        }
     }
 
     /// Moves to `state` if that lies ahead. A final state ends lease and schedule.

@@ -49,6 +49,17 @@ struct Hooked {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PerCell {
+    carrier: String,
+    channel: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Cells {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PerChannel {
     channel: &'static str,
 }
@@ -101,6 +112,10 @@ pub struct Metrics {
     breakers: Family<PerCarrier, Gauge<i64>>,
     unknown_receipts: Counter,
     log_lost: Counter,
+    evidence_lost: Counter,
+    blocks: Family<PerCell, Counter>,
+    network_alarms: Family<PerChannel, Counter>,
+    cells: Family<Cells, Gauge<i64>>,
     store_errors: Counter,
     running: Gauge<i64>,
     gateways: Gauge<i64>,
@@ -127,6 +142,10 @@ impl Default for Metrics {
             breakers: Family::default(),
             unknown_receipts: Counter::default(),
             log_lost: Counter::default(),
+            evidence_lost: Counter::default(),
+            blocks: Family::default(),
+            network_alarms: Family::default(),
+            cells: Family::default(),
             store_errors: Counter::default(),
             running: Gauge::default(),
             gateways: Gauge::default(),
@@ -150,6 +169,12 @@ impl Default for Metrics {
             metrics.unknown_receipts.clone(),
         );
         registry.register("log_lost", "Entries of the log of attempts that were lost", metrics.log_lost.clone());
+        registry.register("evidence_lost", "Events that the radar will not see", metrics.evidence_lost.clone());
+        registry.register("blocks", "Times that a network was seen to block a carrier", metrics.blocks.clone());
+        let about = "Times that codes arrived on a network through nobody";
+        registry.register("network_alarms", about, metrics.network_alarms.clone());
+        let about = "Carrier, sender and network together, by what is believed of them";
+        registry.register("radar_cells", about, metrics.cells.clone());
         registry.register("store_errors", "Operations that the store could not do", metrics.store_errors.clone());
         registry.register("deliveries_running", "Deliveries being worked on", metrics.running.clone());
         registry.register("gateways", "Gateways that live and share the store", metrics.gateways.clone());
@@ -212,6 +237,26 @@ impl Metrics {
     /// Entries of the log of attempts that could not be kept.
     pub fn log_lost(&self, count: usize) {
         self.log_lost.inc_by(count as u64);
+    }
+
+    /// Events of the radar that could not be kept.
+    pub fn evidence_lost(&self, count: usize) {
+        self.evidence_lost.inc_by(count as u64);
+    }
+
+    /// A network was seen to block a carrier.
+    pub fn block(&self, carrier: &str, channel: Channel) {
+        self.blocks.get_or_create(&PerCell { carrier: carrier.to_owned(), channel: channel.as_str() }).inc();
+    }
+
+    /// Codes arrive on a network through nobody.
+    pub fn network_alarm(&self, channel: Channel) {
+        self.network_alarms.get_or_create(&PerChannel { channel: channel.as_str() }).inc();
+    }
+
+    /// How many cells are in a state.
+    pub fn cells(&self, state: &'static str, count: usize) {
+        self.cells.get_or_create(&Cells { state }).set(count as i64);
     }
 
     /// The store could not do an operation.

@@ -57,6 +57,9 @@ impl Verifications {
             Checked::OtherBody => return Err(CheckError::OtherBody),
         };
         if !replayed {
+            if let Ok(Verdict::Approved(view)) = &verdict {
+                self.deliveries.was_approved(&view.record);
+            }
             self.metrics.verification(outcome);
         }
         verdict
@@ -66,6 +69,7 @@ impl Verifications {
     pub async fn cancel(&self, tenant: &TenantId, id: RecordId) -> Result<View, SendError> {
         match self.store.numbers.cancel(Cancel { id, tenant: tenant.clone() }).await? {
             Canceled::Done(view) => {
+                self.deliveries.was_canceled(&view.record);
                 self.metrics.verification(Outcome::Canceled);
                 Ok(view)
             }

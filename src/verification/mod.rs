@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::admission::{Admission, Denied, Wanted};
+use crate::admission::{Admission, Closed, Denied, Wanted};
 use crate::clock::Clock;
 use crate::config::TenantOptions;
 use crate::delivery::Deliveries;
@@ -96,8 +96,8 @@ pub struct ResendRequest<'a> {
 /// How a start was answered.
 #[derive(Debug)]
 pub enum StartAnswer {
-    /// A new verification.
-    Created(View),
+    /// A new verification, and what is closed for its number.
+    Created(View, Closed),
     /// The open one with the same subject, with one more delivery.
     Joined(View),
     /// The same, but a limit holds its next delivery back.

@@ -1,10 +1,10 @@
 //! Starts and resends.
 
 use super::{Repeatable, ResendRequest, SendError, StartAnswer, StartRequest, Verifications};
-use crate::admission::{Admitted, Target, Wanted};
+use crate::admission::{Admitted, Closed, Target, Wanted};
 use crate::config::{OnResend, TTL_SECONDS, VerificationOptions};
 use crate::delivery::Payload;
-use crate::model::{Digest, NumberLimits, RecordId, RecordKind, SECOND, Status, TenantId};
+use crate::model::{AskedBy, Digest, NumberLimits, RecordId, RecordKind, SECOND, Status, TenantId};
 use crate::seal::{draw_code, random};
 use crate::store::{Destination, Lease, Memo, NewCode, Recall, Record, Resend, Resent, Start, Started, View};
 use crate::telemetry::Outcome;
@@ -40,6 +40,7 @@ impl Verifications {
             lease,
             memo,
         };
+        let closed = admitted.closed.clone();
         let started = self.store.numbers.start(op).await;
         let sent =
             |started: &Started| matches!(started, Started::Created(view) | Started::Joined(view) if !view.replayed);
@@ -47,7 +48,7 @@ impl Verifications {
         match started? {
             Started::Created(view) => {
                 self.run(&view, lease, Outcome::Created);
-                Ok(StartAnswer::Created(view))
+                Ok(StartAnswer::Created(view, closed))
             }
             Started::Joined(view) => {
                 self.run(&view, lease, Outcome::Joined);
@@ -109,6 +110,9 @@ impl Verifications {
         };
         let resent = self.store.numbers.resend(op).await;
         let sent = |resent: &Resent| matches!(resent, Resent::Queued(view) if !view.replayed);
+        if matches!(&resent, Ok(resent) if sent(resent)) && request.asked_by == AskedBy::Person {
+            self.deliveries.was_asked_again(&view.record);
+        }
         self.admission.conclude(admitted, &resent, sent).await;
         self.resent(resent?, Some(lease))
     }
@@ -144,7 +148,7 @@ impl Verifications {
             Recall::Nothing => Ok(None),
             Recall::OtherBody => Err(SendError::OtherBody),
             Recall::Kept(answer) => match decode_start(&answer)? {
-                Started::Created(view) => Ok(Some(StartAnswer::Created(view))),
+                Started::Created(view) => Ok(Some(StartAnswer::Created(view, Closed::default()))),
                 Started::Joined(view) => Ok(Some(StartAnswer::Joined(view))),
                 // Refusals are not kept; asked again they get today's answer.
                 Started::JoinedWaiting(..) | Started::Refused(..) | Started::OtherBody => Ok(None),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::cli::client::Client;
@@ -47,16 +48,7 @@ pub fn status(
     watch: bool,
     gateway: &GatewayArgs,
 ) -> Result<bool, Failure> {
-    let mut path = format!("/v1/carriers?hours={hours}");
-    if let Some(country) = country {
-        if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-            return Err(Failure(format!("{country:?} is not a two-letter country such as JP")));
-        }
-        path.push_str(&format!("&country={}", country.to_uppercase()));
-    }
-    if let Some(channel) = channel {
-        path.push_str(&format!("&channel={channel}"));
-    }
+    let path = path_of(hours, country, channel)?;
     runtime()?.block_on(async {
         let client = Client::new(gateway)?;
         loop {
@@ -76,6 +68,52 @@ pub fn status(
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
     })
+}
+
+/// Where the figures are.
+fn path_of(hours: u64, country: Option<String>, channel: Option<Channel>) -> Result<String, Failure> {
+    let mut path = format!("/v1/carriers?hours={hours}");
+    if let Some(country) = country {
+        if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            return Err(Failure(format!("{country:?} is not a two-letter country such as JP")));
+        }
+        path.push_str(&format!("&country={}", country.to_uppercase()));
+    }
+    if let Some(channel) = channel {
+        path.push_str(&format!("&channel={channel}"));
+    }
+    Ok(path)
+}
+
+pub fn explain(
+    country: Option<String>,
+    network: Option<String>,
+    channel: Option<Channel>,
+    all: bool,
+    gateway: &GatewayArgs,
+) -> Result<bool, Failure> {
+    let mut path = path_of(1, country, channel)?;
+    if let Some(network) = network {
+        path.push_str(&format!("&network={}", utf8_percent_encode(&network, NON_ALPHANUMERIC)));
+    }
+    if all {
+        path.push_str("&all=true");
+    }
+    let body = runtime()?.block_on(async { Client::new(gateway)?.get(&path).await?.success() })?;
+    if gateway.json {
+        println!("{}", body["cells"]);
+        return Ok(true);
+    }
+    let cells = body["cells"].as_array().cloned().unwrap_or_default();
+    if cells.is_empty() {
+        println!("everything is as usual; --all shows it, --network what is known of one network");
+    }
+    for cell in &cells {
+        let sender = cell["sender"].as_str().map(|sender| format!(" as {sender}")).unwrap_or_default();
+        let (carrier, channel, network) = (text(&cell["carrier"]), text(&cell["channel"]), text(&cell["network"]));
+        println!("{carrier}{sender}, {channel} to {network}\n  {}", text(&cell["sentence"]));
+    }
+    Ok(true)
 }
 
 fn shown(body: &Value) -> String {

@@ -47,6 +47,26 @@ pub enum CarriersCommand {
         #[command(flatten)]
         gateway: GatewayArgs,
     },
+    /// Say in one sentence each what is believed of the carriers on a network, and why
+    #[command(
+        after_help = "Without --network it shows what is not as usual, with --all everything.\n\nExample:\n  OTP_API_KEY=… otp-gateway carriers explain --country IN --network IN/Airtel\n  otp-gateway carriers explain --country IN --network 404-45 --json"
+    )]
+    Explain {
+        /// One country only, two letters
+        #[arg(long, value_name = "CC")]
+        country: Option<String>,
+        /// One network: IN/Airtel, or with --country its MCC-MNC
+        #[arg(long, value_name = "NETWORK")]
+        network: Option<String>,
+        /// sms or voice only
+        #[arg(long)]
+        channel: Option<Channel>,
+        /// Also what is as usual
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        gateway: GatewayArgs,
+    },
     /// Check a carrier's credentials and balance; sends nothing and needs no gateway
     #[command(after_help = "Example:\n  otp-gateway carriers probe main --config otp.toml")]
     Probe {
@@ -115,6 +135,9 @@ pub fn run(command: CarriersCommand) -> Result<bool, Failure> {
         CarriersCommand::List { gateway, .. } => live::list(&gateway),
         CarriersCommand::Status { country, channel, hours, watch, gateway } => {
             live::status(country, channel, hours, watch, &gateway)
+        }
+        CarriersCommand::Explain { country, network, channel, all, gateway } => {
+            live::explain(country, network, channel, all, &gateway)
         }
         CarriersCommand::Probe { name, config } => tried::probe(&name, config),
         CarriersCommand::Test { name, to, config } => tried::test(&name, &to, config),

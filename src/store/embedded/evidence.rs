@@ -92,7 +92,7 @@ impl Evidence for Embedded {
                 facts::drop(conn, CELLS)
             })
             .await?;
-        self.log.0.lock().expect("no panic while held").batches.clear();
+        *self.log.0.lock().expect("no panic while held") = Batches::default();
         Ok(())
     }
 }

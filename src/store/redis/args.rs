@@ -83,6 +83,10 @@ pub fn settle(op: &Settle, operation: [u8; 4]) -> Vec<u8> {
             .text("k", "submitted")
             .some("f", reference.as_ref(), |pack, reference| pack.bytes(reference.as_bytes()))
             .with("l", |pack| pack.truth(*keep_lease)),
+        Moved::Covered { reference, again_ms } => map
+            .text("k", "submitted")
+            .some("f", reference.as_ref(), |pack, reference| pack.bytes(reference.as_bytes()))
+            .int("z", *again_ms),
         Moved::Failed(cause, after) => next(map.text("k", "failed").text("w", cause.as_str()), *after),
         Moved::Unknown(after) => {
             next(map.text("k", "unknown").text("w", Cause::TemporaryCarrierFault.as_str()), *after)
@@ -117,5 +121,6 @@ pub fn receive(op: &Receive, operation: [u8; 4]) -> Vec<u8> {
         .int("z", op.pause_ms)
         .some("f", op.kept_reference(), |pack, reference| pack.bytes(reference.as_bytes()))
         .with("x", |pack| pack.truth(op.then == Then::Another))
+        .with("y", |pack| pack.truth(op.then == Then::Doubt))
         .done()
 }

@@ -184,8 +184,7 @@ async fn a_carrier_of_calls_comes_back_while_another_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_carrier_holds_nobody_up_while_another_is_idle() {
     let (slow, idle) = (Upstream::start().await, Upstream::start().await);
-    let (setup, _) =
-        carriers(&[("slow", "acme", &slow, "throughput = \"1/60s\""), ("idle", "acme", &idle, "weight = 0")], "");
+    let (setup, _) = carriers(&[("slow", "acme", &slow, "throughput = \"1/60s\""), ("idle", "acme", &idle, "")], "");
     let gateway = setup.start();
     send(&gateway).await;
     let begun = std::time::Instant::now();

@@ -188,3 +188,35 @@ async fn every_problem_of_a_folder_is_told_at_once_and_a_new_one_has_none() {
         assert!(problems.contains(word), "{word} in\n{problems}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_work_is_remembered_and_what_did_comes_first() {
+    let one = Upstream::start().await;
+    let (setup, _) = carriers(&[("one", "acme", &one, "")], "[limits.number]\nsms_interval_seconds = 0");
+    let gateway = setup.start();
+    let to = gateway.number();
+    one.does(|seen| match seen.path.as_str() {
+        "/sms" => Reply::json(200, json!({ "code": "fixed" })),
+        _ => Reply::json(201, json!({ "id": "c-1" })),
+    });
+    let id = gateway.start(&to).await;
+    gateway.delivery(&id, 1, "failed").await;
+    let sms = until(Duration::from_secs(5), "the memory", || async {
+        let sms = gateway.verification(&id).await["channels"]["sms"].clone();
+        (sms["reason"] == "blocked_network").then_some(sms)
+    })
+    .await;
+    let seconds = sms["retry_after_seconds"].as_u64().unwrap();
+    assert!(sms["available"] == false && (29 * 86_400..=30 * 86_400).contains(&seconds), "{sms}");
+    let next = gateway.post("/v1/verifications", json!({ "to": to })).await.expect(201);
+    assert_eq!(next["deliveries"][0]["channel"], "voice", "the right channel first");
+    assert_eq!(
+        (&next["channels"]["sms"]["reason"], &next["channels"]["voice"]["reason"]),
+        (&json!("blocked_network"), &json!("limit"))
+    );
+    // Advice: whoever insists is obeyed.
+    let insists = gateway.post("/v1/verifications", json!({ "to": to, "channel": "sms" })).await.expect(201);
+    assert_eq!(insists["deliveries"][0]["channel"], "sms");
+    let looked = gateway.post("/v1/numbers/lookup", json!({ "to": to })).await.expect(200);
+    assert_eq!(looked["last_worked"], Value::Null);
+}

@@ -14,6 +14,7 @@ mod newer;
 mod oddities;
 mod pace;
 mod proxy;
+mod radar;
 mod refusals;
 mod rotation;
 mod servers;

@@ -241,3 +241,65 @@ pub async fn senders_are_kept(w: &World) -> Told {
     let record = w.settled(id, token, taken()).await?;
     same("after more", record.deliveries[0].attempts[1].sender.as_deref(), Some("ACME é"))
 }
+
+/// An SMS that a carrier has, and that somebody looks at again in so many milliseconds.
+async fn covered(w: &World, again_ms: u64) -> Told<(AttemptId, Record)> {
+    let start = w.start();
+    let (id, token) = (start.record.id.delivery(1), start.lease.token);
+    w.created(start).await?;
+    let first = w.begun(id, token).await?;
+    let moved = Moved::Covered { reference: Some("SM3".into()), again_ms };
+    Ok((first, w.settled(first, token, moved).await?))
+}
+
+pub async fn a_covered_one_is_looked_at_again(w: &World) -> Told {
+    let (first, record) = covered(w, 200).await?;
+    let now = &record.deliveries[0];
+    same("with its carrier", (now.state, now.lease, now.retries), (DeliveryState::Submitted, None, 0))?;
+    same("its id", now.attempts[0].reference.as_deref(), Some("SM3"))?;
+    let due = expected!(now.due, Some(due) => due);
+    same("due", due, now.attempts[0].changed + 200)?;
+    same("not yet", w.claim(100).await?.1, vec![])?;
+    w.pass_until(due).await?;
+    let (token, claimed) = w.claim(100).await?;
+    same("claimed", claimed, vec![first.delivery])?;
+    let second = w.begun(first.delivery, token).await?;
+    same("its second attempt", second, first.delivery.attempt(2))?;
+    w.settled(second, token, taken()).await?;
+    let record = w.moved(first, Progress::Delivered).await?;
+    same("whoever brought it", record.deliveries[0].state, DeliveryState::Delivered)
+}
+
+pub async fn what_has_ended_is_covered_no_more(w: &World) -> Told {
+    let (delivered, _) = covered(w, 60).await?;
+    w.moved(delivered, Progress::Delivered).await?;
+    let (_, approved) = covered(w, 60).await?;
+    w.check(approved.id, 0).await?;
+    let (_, canceled) = covered(w, 60).await?;
+    w.cancel(canceled.id).await?;
+    for id in [approved.id, canceled.id] {
+        let rests = &w.get(id).await?.record.deliveries[0];
+        same("its carrier has it", (rests.state, rests.due), (DeliveryState::Submitted, None))?;
+    }
+    let start = w.start_with(|record| record.expires = record.created + 400);
+    let (id, token) = (start.record.id.delivery(1), start.lease.token);
+    w.created(start).await?;
+    let first = w.begun(id, token).await?;
+    let late = Moved::Covered { reference: None, again_ms: HOUR };
+    same("not after its end", w.settled(first, token, late).await?.deliveries[0].due, None)?;
+    w.pass(90).await;
+    same("nothing is due", w.claim(100).await?.1, vec![])
+}
+
+pub async fn doubted_success_is_its_attempts_alone(w: &World) -> Told {
+    let doubted = |w: &World, id| Receive { then: Then::Doubt, ..w.receipt(id, Progress::Delivered) };
+    let (first, _) = covered(w, HOUR / 10).await?;
+    let record = expected!(receive(w, doubted(w, first)).await?, Received::Moved(record) => record);
+    let now = &record.deliveries[0];
+    same("the delivery waits", (now.state, now.due.is_some()), (DeliveryState::Submitted, true))?;
+    same("its attempt", now.attempts[0].state, AttemptState::Delivered)?;
+    same("a repeat", receive(w, doubted(w, first)).await?, Received::Same)?;
+    let (_, plain, _) = w.submitted(Channel::Sms, false).await?;
+    let record = expected!(receive(w, doubted(w, plain)).await?, Received::Moved(record) => record);
+    same("one that is not covered", record.deliveries[0].state, DeliveryState::Delivered)
+}

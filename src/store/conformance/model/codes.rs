@@ -123,6 +123,7 @@ impl Model {
                 (delivery.state, delivery.cause, delivery.changed) = (DeliveryState::Canceled, None, now);
                 (delivery.lease, delivery.due) = (None, None);
             }
+            super::jobs::stop_looking(delivery);
         }
     }
 

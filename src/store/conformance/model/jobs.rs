@@ -19,7 +19,10 @@ pub fn hold(lease: Lease, now: Ms) -> HeldUntil {
 /// A carrier took the last attempt and may still report about it.
 pub fn carrier_has(delivery: &Delivery) -> bool {
     delivery.state != DeliveryState::Queued
-        && matches!(delivery.attempts.last(), Some(Attempt { state: AttemptState::Submitted, .. }))
+        && delivery
+            .attempts
+            .last()
+            .is_some_and(|attempt| matches!(attempt.state, AttemptState::Submitted | AttemptState::Delivered))
 }
 
 /// How far a state is; nothing comes after 4.
@@ -61,6 +64,18 @@ fn nth(attempts: &mut [Attempt], m: u16) -> Option<&mut Attempt> {
     attempts.iter_mut().zip(1..).find(|(_, number)| *number == m).map(|(attempt, _)| attempt)
 }
 
+/// Somebody works on it, or will.
+fn is_looked_after(delivery: &Delivery) -> bool {
+    !is_over(delivery.state) && (delivery.lease.is_some() || delivery.due.is_some())
+}
+
+/// What a carrier has, and nobody holds, is left to it.
+pub fn stop_looking(delivery: &mut Delivery) {
+    if carrier_has(delivery) && delivery.lease.is_none() {
+        delivery.due = None;
+    }
+}
+
 impl Model {
     fn delivery_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
         self.record_mut(id.record)?.delivery_mut(id.n)
@@ -86,6 +101,7 @@ impl Model {
                 for delivery in record.deliveries.iter_mut().filter(|d| !carrier_has(d)) {
                     progress(delivery, DeliveryState::Failed, Some(Cause::ExpiredUnsent), now);
                 }
+                record.deliveries.iter_mut().for_each(stop_looking);
             }
             let mut taken = Vec::new();
             for (delivery, n) in record.deliveries.iter_mut().zip(1..) {
@@ -161,6 +177,19 @@ impl Model {
                     (delivery.lease, delivery.due) = (None, None);
                 }
             }
+            Moved::Covered { reference, again_ms } => {
+                let mut fell = false;
+                if let Some(attempt) = attempt {
+                    attempt.reference = reference.clone().or(attempt.reference.take());
+                    learn(attempt, AttemptState::Submitted, None, now);
+                    fell = attempt.state == AttemptState::Failed;
+                }
+                progress(delivery, DeliveryState::Submitted, None, now);
+                if !fell {
+                    let again = now + again_ms;
+                    (delivery.lease, delivery.due) = (None, (again < expires).then_some(again));
+                }
+            }
             Moved::Failed(cause, next) => {
                 if let Some(attempt) = attempt {
                     learn(attempt, AttemptState::Failed, Some(*cause), now);
@@ -202,6 +231,7 @@ impl Model {
         }
         let is_last = usize::from(op.id.m) == last;
         match op.progress {
+            Progress::Delivered if op.then == Then::Doubt && is_looked_after(delivery) => {}
             Progress::Delivered => progress(delivery, state, cause, now),
             Progress::Ringing | Progress::Answered if is_last => progress(delivery, state, cause, now),
             Progress::Failed(_) if is_last && certainty(before_it) < 3 => {

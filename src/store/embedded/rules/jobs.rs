@@ -36,6 +36,7 @@ pub fn expire(slot: &mut Slot, (): &(), now: Ms) {
         if !delivery.is_with_carrier() {
             delivery.advance(DeliveryState::Failed, Some(Cause::ExpiredUnsent), now);
         }
+        delivery.uncover();
     }
     slot.close();
 }
@@ -97,7 +98,7 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
         return Settled::Lost;
     };
     let (state, cause) = match &op.moved {
-        Moved::Submitted { .. } => (AttemptState::Submitted, None),
+        Moved::Submitted { .. } | Moved::Covered { .. } => (AttemptState::Submitted, None),
         Moved::Failed(cause, _) => (AttemptState::Failed, Some(*cause)),
         Moved::Unknown(_) => (AttemptState::Unknown, Some(Cause::TemporaryCarrierFault)),
     };
@@ -107,7 +108,9 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
     let mut overtaken = false;
     if let Some(attempt) = attempt {
         // One that a receipt told first stands where the answer names none.
-        if let Moved::Submitted { reference: Some(reference), .. } = &op.moved {
+        if let Moved::Submitted { reference: Some(reference), .. } | Moved::Covered { reference: Some(reference), .. } =
+            &op.moved
+        {
             attempt.reference = Some(reference.clone());
         }
         if !attempt.state.is_final() && state > attempt.state {
@@ -122,6 +125,13 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
             if !keep_lease && !overtaken {
                 delivery.lease = None;
                 delivery.due = None;
+            }
+        }
+        Moved::Covered { again_ms, .. } => {
+            delivery.advance(DeliveryState::Submitted, None, now);
+            if !overtaken {
+                delivery.lease = None;
+                delivery.due = Some(now + again_ms).filter(|due| *due < expires);
             }
         }
         Moved::Failed(cause, next) => follow(delivery, cause, next, expires, now),

@@ -25,7 +25,10 @@ pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
     if attempt.reference.is_none() {
         attempt.reference = op.kept_reference().map(str::to_owned);
     }
-    if delivery_state == DeliveryState::Delivered {
+    let covered = !delivery.state.is_final() && (delivery.due.is_some() || delivery.lease.is_some());
+    if op.then == Then::Doubt && covered && delivery_state == DeliveryState::Delivered {
+        // Its attempt has it; the delivery waits for what is more certain.
+    } else if delivery_state == DeliveryState::Delivered {
         // A message that arrived has arrived, whichever attempt brought it.
         delivery.advance(delivery_state, cause, now);
     } else if is_last && delivery_state != DeliveryState::Failed {

@@ -90,5 +90,6 @@ pub fn end(record: &mut Record, status: Status, now: Ms) {
         if delivery.channel == Channel::Voice || !delivery.is_with_carrier() {
             delivery.advance(DeliveryState::Canceled, None, now);
         }
+        delivery.uncover();
     }
 }

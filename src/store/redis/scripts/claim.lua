@@ -12,6 +12,16 @@ local answer, left_alone, skipped = { 'claimed', now, '' }, {}, 0
 -- Takes what is due of a record.
 local function take(record)
   local taken = {}
+  if record.s == PENDING and record.e <= now then
+    -- The number's list of open records drops what has expired by itself.
+    record.s = EXPIRED
+    erase(record)
+    for _, delivery in ipairs(record.d) do
+      -- Also one that a carrier gave back, if nobody was found to take it since.
+      if not is_with_carrier(delivery) then advance(delivery, FAILED, 'expired_unsent', now) end
+      uncover(delivery)
+    end
+  end
   for n, delivery in ipairs(record.d) do
     local at = delivery.u or delivery.q
     local is_due = delivery.s < DELIVERED and at and at <= now and left > 0
@@ -20,15 +30,6 @@ local function take(record)
       delivery.t, delivery.u = token, now + lease
       table.insert(taken, n)
       left = left - 1
-    end
-  end
-  if record.s == PENDING and record.e <= now then
-    -- The number's list of open records drops what has expired by itself.
-    record.s = EXPIRED
-    erase(record)
-    for _, delivery in ipairs(record.d) do
-      -- Also one that a carrier gave back, if nobody was found to take it since.
-      if not is_with_carrier(delivery) then advance(delivery, FAILED, 'expired_unsent', now) end
     end
   end
   return taken

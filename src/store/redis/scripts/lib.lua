@@ -98,14 +98,19 @@ local function advance(delivery, state, cause, now)
   return true
 end
 
-local function erase(record)
-  record.k, record.c, record.o = nil, nil, nil
-end
-
--- Whether a carrier took the last attempt and has not said what became of it.
+-- Whether a carrier took the last attempt, and has said nothing else than that it arrived.
 local function is_with_carrier(delivery)
   local last = delivery.x[#delivery.x]
-  return delivery.s > QUEUED and last and last.s == 2
+  return delivery.s > QUEUED and last and (last.s == 2 or last.s == 3)
+end
+
+-- Nobody looks again after what a carrier has: it is not needed any more.
+local function uncover(delivery)
+  if not delivery.u and is_with_carrier(delivery) then delivery.q = nil end
+end
+
+local function erase(record)
+  record.k, record.c, record.o = nil, nil, nil
 end
 
 -- Ends a record: secrets go, and what is not yet with a carrier is not sent. An SMS
@@ -117,6 +122,7 @@ local function finish(record, status, now)
     if delivery.c == VOICE or not is_with_carrier(delivery) then
       advance(delivery, CANCELED, nil, now)
     end
+    uncover(delivery)
   end
 end
 

@@ -4,7 +4,7 @@
 -- ARGV  1 MessagePack: i id, n delivery, m attempt, o id of this operation, p ringing|
 --       answered|delivered|failed, w cause, t network or nil, z how long the number is
 --       paused after "I did not ask for this", f the carrier's reference or nil, x whether
---       another carrier may take a failed delivery
+--       another carrier may take a failed delivery, y whether success is doubted
 -- Gives {moved, now, record} or {same} or {unknown}
 local a = cmsgpack.unpack(ARGV[1])
 local now = now_ms()
@@ -25,7 +25,10 @@ if a.f and not attempt.f then
   moved = true
 end
 local is_last, TAKEN = a.m == #delivery.x, 2
-if state == DELIVERED or is_last and state ~= FAILED then
+local covered = delivery.s < DELIVERED and (delivery.q or delivery.u)
+if a.y and covered and state == DELIVERED then
+  -- Its attempt has it; the delivery waits for what is more certain.
+elseif state == DELIVERED or is_last and state ~= FAILED then
   -- A message that arrived has arrived, whichever attempt brought it.
   if advance(delivery, state, a.w, now) then moved = true end
 elseif is_last and was < 3 then

@@ -3,7 +3,7 @@
 -- KEYS  1 record, 2 the partition's schedule
 -- ARGV  1 MessagePack: i id, n delivery, m attempt, T token, p id of this operation,
 --       k submitted|failed|unknown, f the carrier's reference, l whether the lease is kept,
---       w cause, x another|later|never, z wait for later
+--       w cause, x another|later|never, z wait for later, or until it is looked at again
 -- Gives {done, now, record} or {lost}
 local a = cmsgpack.unpack(ARGV[1])
 local now = now_ms()
@@ -29,7 +29,8 @@ end
 delivery.z = a.p
 if a.k == 'submitted' then
   advance(delivery, SUBMITTED, nil, now)
-  if not a.l and not overtaken then unlease(delivery, nil) end
+  local again = a.z and now + a.z < record.e and now + a.z or nil
+  if not a.l and not overtaken then unlease(delivery, again) end
 elseif a.x == 'later' and now + a.z < record.e then
   unlease(delivery, now + a.z)
   delivery.r = (delivery.r or 0) + 1

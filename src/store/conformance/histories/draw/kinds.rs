@@ -117,7 +117,8 @@ impl Draw {
         let reference = self.random.chance(70).then(|| format!("{:x}", self.random.number()));
         let keep_lease = self.random.chance(if is_call { 70 } else { 15 });
         let moved = match self.random.between(0, 9) {
-            0..=4 => Moved::Submitted { reference, keep_lease },
+            0..=2 => Moved::Submitted { reference, keep_lease },
+            3..=4 => Moved::Covered { reference, again_ms: self.random.between(10, 400) },
             5..=7 => Moved::Failed(self.cause(), next),
             _ => Moved::Unknown(next),
         };
@@ -145,7 +146,7 @@ impl Draw {
         let network = network.filter(|_| self.random.chance(15));
         let pause_ms = self.random.between(50, 300);
         let reference = self.random.chance(25).then(|| format!("{:x}", self.random.number()));
-        let then = if self.random.chance(50) { Then::Another } else { Then::Fail };
+        let then = *self.random.pick(&[Then::Another, Then::Another, Then::Fail, Then::Doubt]).expect("four");
         Operation::Receive(Receive { id: id.attempt(m as u16), progress, network, pause_ms, reference, then })
     }
 

@@ -1,0 +1,124 @@
+//! One sentence with the numbers of a cell: why its state is what it is, and what would
+//! change it.
+
+use super::cell::{Cell, Witness};
+use super::event::CellKey;
+use super::outlook::{Label, State};
+use super::radar::Radar;
+use crate::model::Ms;
+
+impl Radar {
+    /// Why a cell is in its state, and what would change that.
+    pub fn explain(&self, key: &CellKey, now: Ms) -> String {
+        match self.table.find(key) {
+            Some(id) => self.sentence(id, now.max(self.now)),
+            None => {
+                let (mean, sd) = self.expected_of_unknown(key);
+                format!(
+                    "healthy: no message has been sent here yet; by its network and its carrier {} ± {} of codes \
+                     are expected to be typed.",
+                    percent(mean),
+                    percent(sd)
+                )
+            }
+        }
+    }
+
+    pub(super) fn sentence(&self, id: u32, at: Ms) -> String {
+        let cell = self.table.cell(id);
+        let counted = self.counted(cell);
+        let (score, rules) = (counted.wrong(), &self.rules.states);
+        let evidence = self.evidence(cell);
+        let alone = self.table.network(cell.network).cells.len() < 2;
+        let suspect_at = format!("suspect from {} nats on", rules.suspect_at);
+        match (cell.state, &cell.case) {
+            (State::Suspect, Some(case)) => {
+                let contrast = self.contrast_of(case);
+                let next = if alone {
+                    format!(
+                        "there is no other carrier to compare with, so it needs rescues by calls worth {} nats (now \
+                         {:.1}) to be blocked",
+                        rules.contrast_at_alone, case.rescued
+                    )
+                } else if cell.label == Some(Label::Network) {
+                    "all carriers of the network have the same, so nothing is moved".to_owned()
+                } else {
+                    format!(
+                        "blocked from a score of {} with a contrast of {} to the other carriers on (now {contrast:.1} \
+                         after {} of their messages)",
+                        rules.block_at, rules.contrast_at, case.others
+                    )
+                };
+                let clear = rules.clear_below;
+                format!("suspect: {evidence}; score {score:.1} nats; {next}; healthy again below a score of {clear}.")
+            }
+            (State::Blocked, Some(case)) => {
+                let name = match cell.label {
+                    Some(Label::Slow) => "slow, so not used",
+                    Some(Label::CarrierDown) => "blocked (the carrier has this on most of its networks)",
+                    _ => "blocked",
+                };
+                let by = match case.witness {
+                    Witness::Typing => "typed codes",
+                    Witness::Receipts => "receipts",
+                };
+                format!(
+                    "{name} for {} by its {by}: {evidence}, which gave a score of {:.1} and a contrast of {:.1}; since \
+                     then {} of {} probes came through; it comes back when these say {} nats for a lift (now {:.1}).",
+                    span(at.saturating_sub(Ms::from(cell.state_since) * 1000)),
+                    case.blocked_by[0],
+                    case.blocked_by[1],
+                    case.probes_came,
+                    case.probes,
+                    self.rules.probe.lifted_at,
+                    case.lift
+                )
+            }
+            (State::Ramp, Some(case)) => format!(
+                "on its way back: {evidence}; score {score:.1} nats; healthy after {} judged messages (now {}); blocked \
+                 again from a score of {} on.",
+                rules.ramp_messages, case.ramped, rules.relapse_at
+            ),
+            _ => format!(
+                "healthy: of {:.0} messages remembered {} of codes are typed and {} have a sign of arrival; in the \
+                 present stretch {evidence}; score {score:.1} nats, {suspect_at}.",
+                cell.received.of,
+                percent(f64::from(cell.belief.typed)),
+                percent(f64::from(cell.belief.received))
+            ),
+        }
+    }
+
+    /// The counts of the present stretch of evidence.
+    fn evidence(&self, cell: &Cell) -> String {
+        let tally = &cell.tally;
+        let filtered =
+            if tally.filtered > 0 { format!(", {} reported as filtered", tally.filtered) } else { String::new() };
+        if self.types(cell) {
+            format!(
+                "of {} sent {} were due, {} codes typed where {:.1} were expected, {} receipts{filtered}",
+                tally.sent, tally.judged, tally.typed, tally.expected, tally.receipts
+            )
+        } else {
+            format!(
+                "of {} sent (nobody types codes here) {} receipts where {} is usual{filtered}",
+                tally.sent,
+                tally.receipts,
+                percent(f64::from(cell.belief.received))
+            )
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+fn span(ms: Ms) -> String {
+    let minutes = ms / 60_000;
+    match minutes {
+        0..120 => format!("{minutes} min"),
+        120..2880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
+    }
+}

@@ -1,0 +1,100 @@
+//! The state that is kept for gateways that come later, and for this one after a restart.
+
+use super::{Machine, Watch, state_word};
+use crate::blocks::Radar;
+use crate::model::{Ms, SECOND};
+use crate::store::{Kept, StoreError};
+
+/// How often it is kept, by one of all gateways. A large one is kept less often, so that
+/// it costs the store no more than [`BYTES_A_SECOND`].
+const KEEP_MS: Ms = 30 * SECOND;
+const BYTES_A_SECOND: u64 = 100_000;
+/// The layout of what is kept. Another one is left alone: a gateway of that version owns it.
+const LAYOUT: u8 = 1;
+
+/// What this gateway kept last.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Keeping {
+    /// Its place; the log before it is not needed any more.
+    place: u64,
+    /// Its size in bytes.
+    size: u64,
+    /// Another version's state is kept.
+    is_foreign: bool,
+    /// What was kept by an earlier run has been looked for.
+    pub is_loaded: bool,
+}
+
+impl Watch {
+    /// Keeps the state, if it is time and nobody else does; `now` at once.
+    pub(super) async fn keep(&self, now: bool) -> Result<(), StoreError> {
+        let last = *self.kept.lock().expect("no panic while held");
+        let place = self.machine.read().expect("no panic while held").place;
+        if place <= last.place || last.is_foreign {
+            return Ok(());
+        }
+        let every = KEEP_MS.max(last.size * SECOND / BYTES_A_SECOND);
+        if !now && !self.parts.fleet.only_one("evidence state", every).await? {
+            return Ok(());
+        }
+        let kept = self.written();
+        let (place, size) = (kept.place, kept.state.len() as u64);
+        // What was kept before may still be what another gateway reads.
+        self.parts.evidence.keep(kept, last.place).await?;
+        *self.kept.lock().expect("no panic while held") = Keeping { place, size, ..last };
+        Ok(())
+    }
+
+    /// Goes on from the state that is kept. If none is, and `all` are to go on from the
+    /// same one, this gateway's own is it, or another's that was faster.
+    pub(super) async fn load(&self, all: bool) -> Result<(), StoreError> {
+        let mut kept = self.parts.evidence.kept().await?;
+        if all && kept.is_none() {
+            let own = Kept { place: 0, ..self.written() };
+            self.parts.evidence.keep(own, 0).await?;
+            kept = self.parts.evidence.kept().await?;
+        }
+        let keeping = Keeping { is_loaded: true, ..Keeping::default() };
+        let Some((place, state)) = kept else {
+            *self.kept.lock().expect("no panic while held") = keeping;
+            return Ok(());
+        };
+        let (radar, is_foreign) = match state.split_first() {
+            Some((&LAYOUT, state)) => match rmp_serde::from_slice::<Radar>(state) {
+                Ok(radar) => (radar, false),
+                Err(error) => {
+                    tracing::error!(%error, "The state of the radar cannot be read, and is forgotten.");
+                    return self.parts.evidence.forget().await;
+                }
+            },
+            _ => {
+                tracing::warn!("Another version of the gateway keeps the state of the radar; this one begins anew.");
+                (Radar::new(self.parts.rules.clone()), true)
+            }
+        };
+        *self.kept.lock().expect("no panic while held") = Keeping { place, is_foreign, ..keeping };
+        let at = self.parts.clock.now();
+        *self.machine.write().expect("no panic while held") = Machine { radar, place, mark: None, at };
+        self.count_cells();
+        Ok(())
+    }
+
+    /// The state as it is kept.
+    fn written(&self) -> Kept {
+        let machine = self.machine.read().expect("no panic while held");
+        let mut state = vec![LAYOUT];
+        if let Err(error) = rmp_serde::encode::write_named(&mut state, &machine.radar) {
+            tracing::error!(%error, "The state of the radar cannot be written.");
+        }
+        let now = self.parts.clock.now();
+        let cells = machine.radar.cells().map(|(key, view)| {
+            let name = format!("{}|{}|{}|{}", key.carrier, key.sender, key.network, key.channel);
+            let sentence = machine.radar.explain(key, now);
+            let mut text = serde_json::to_value(&view).unwrap_or_default();
+            text["state"] = state_word(view.state).into();
+            text["sentence"] = sentence.into();
+            (name, text.to_string())
+        });
+        Kept { place: machine.place, state, cells: cells.collect() }
+    }
+}
