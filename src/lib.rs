@@ -23,6 +23,7 @@ pub mod pages;
 pub mod radar;
 pub mod routing;
 pub mod seal;
+pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod template;

@@ -101,8 +101,10 @@ pub struct Group {
     pub users: Users,
     /// Untyped messages after which the person clicked.
     pub clicked: Share,
-    /// Untyped messages after which something else worked.
+    /// Untyped messages without a click after which something else worked.
     pub rescued: Share,
+    /// The same of all untyped messages.
+    pub saved: Share,
     /// Blocked cells.
     pub blocked: u32,
     /// When the last one became so.
@@ -121,6 +123,7 @@ impl Group {
             users: Users::default(),
             clicked: Share::default(),
             rescued: Share::default(),
+            saved: Share::default(),
             blocked: 0,
             blocked_at: 0,
         }

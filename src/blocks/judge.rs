@@ -191,7 +191,7 @@ impl Radar {
         self.refresh(pending.cell, at, false);
         pending.rescued = true;
         // After a fall-back by rule a rescue is what to expect, and proves nothing.
-        let says = if pending.horizon > 0 { 0.0 } else { self.rescue_says(pending.cell).0 };
+        let says = if pending.horizon > 0 { 0.0 } else { self.saving_says(pending.cell).0 };
         self.complain(&mut pending, at);
         // Typing is settled. The person types codes, so the user factor has nothing of it.
         pending.steps[0] = STEPS as u8;
@@ -288,7 +288,14 @@ impl Radar {
         sign_says(self.table.group(country).clicked, rules.click_start, rules.click_most, due, rules)
     }
 
-    /// What a rescue says, and its absence.
+    /// What a rescue says for the contrast, clicked for or not, and its absence.
+    pub(super) fn saving_says(&self, id: u32) -> (f64, f64) {
+        let [_, country, _] = self.table.above(self.table.cell(id).branch);
+        let rules = &self.rules.score;
+        sign_says(self.table.group(country).saved, rules.rescue_start, rules.rescue_most, 1.0, rules)
+    }
+
+    /// What a rescue without a click says, and its absence.
     pub(super) fn rescue_says(&self, id: u32) -> (f64, f64) {
         let [_, country, _] = self.table.above(self.table.cell(id).branch);
         let rules = &self.rules.score;

@@ -52,12 +52,15 @@ impl Radar {
         self.complain(pending, at);
         self.credit_untyped(pending);
         if !pending.rescued && pending.horizon == 0 {
-            self.compare_rescue(pending, self.rescue_says(pending.cell).1);
+            self.compare_rescue(pending, self.saving_says(pending.cell).1);
         }
         if !pending.shaded && self.table.cell(pending.cell).state == State::Healthy {
             let group = self.table.group_mut(country);
             group.clicked.add_bounded(pending.click_age.is_some(), 1000.0);
-            group.rescued.add_bounded(pending.rescued, 1000.0);
+            if pending.click_age.is_none() {
+                group.rescued.add_bounded(pending.rescued, 1000.0);
+            }
+            group.saved.add_bounded(pending.rescued, 1000.0);
             let channel = self.table.key(pending.cell).channel;
             pending.click_age.into_iter().for_each(|age| self.delays[place(channel)].click_curve.add(Ms::from(age)));
         }

@@ -82,17 +82,26 @@ impl Radar {
         2 * self.table.cell(pending.cell).typed_step(STEPS - 1)
     }
 
-    /// Reckons what clicks and rescues, or the lack of them, add.
+    /// Reckons what clicks and rescues, or the lack of them, add. Who clicks gets another
+    /// message and types that: a click and its rescue are one observation, so a rescue counts
+    /// only where nobody clicked.
     pub(super) fn complain(&self, pending: &mut Pending, at: Ms) {
         let age = pending.age(at);
-        let (click, no_click) = self.click_says(pending.cell, age);
+        // After a fall-back by rule nobody needs to click, and a rescue is what to expect.
+        let waited = if pending.horizon > 0 { age.min(Ms::from(pending.horizon)) } else { age };
+        let (click, no_click) = self.click_says(pending.cell, waited);
         let (rescue, no_rescue) = self.rescue_says(pending.cell);
         let closes = age >= self.rules.curve.close_ms;
-        pending.complaint = if pending.click_age.is_some() { click } else { no_click } as f32;
-        // After a fall-back by rule a rescue is what to expect, and proves nothing.
-        if pending.horizon == 0 && (pending.rescued || closes) {
-            pending.complaint += if pending.rescued { rescue } else { no_rescue } as f32;
-        }
+        let says = if pending.click_age.is_some() {
+            click
+        } else if pending.horizon == 0 && pending.rescued {
+            rescue
+        } else if pending.horizon == 0 && closes {
+            no_click + no_rescue
+        } else {
+            no_click
+        };
+        pending.complaint = says as f32;
     }
 
     fn look_at_sign(&mut self, pending: &mut Pending, age: Ms) {

@@ -198,7 +198,8 @@ pub struct ScoreRules {
     /// Receipts count for at most what the typed codes say plus this much, nats: receipts
     /// that vanish while codes are typed never block.
     pub receipts_ahead: f64,
-    /// Taken off the receipts' score, because carriers' receipts drift, nats.
+    /// Taken off the receipts' score where codes are typed, which then tell more safely:
+    /// carriers' receipts drift, nats.
     pub receipts_off: f64,
     /// Filter receipts count for at most what the typed codes say plus this much, nats.
     pub filtered_ahead: f64,
@@ -295,8 +296,10 @@ pub struct StateRules {
     pub clear_below: f64,
     /// Suspect becomes blocked at this score, nats ...
     pub block_at: f64,
-    /// ... and this contrast, nats.
+    /// ... and this contrast by typed codes, nats, ...
     pub contrast_at: f64,
+    /// ... or by receipts, which no bad hour of the users lowers, nats.
+    pub contrast_receipts_at: f64,
     /// Others' messages sent since the suspicion began must have been good for so many
     /// typed codes (or first signs), or there is no comparison yet.
     pub contrast_others: f64,
@@ -361,6 +364,7 @@ impl Default for StateRules {
             clear_below: 1.0,
             block_at: 13.5,
             contrast_at: 6.0,
+            contrast_receipts_at: 5.0,
             contrast_others: 6.0,
             contrast_factor: 0.7,
             contrast_at_alone: 9.0,
@@ -487,22 +491,4 @@ impl Default for KeepRules {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_left_out_has_its_default_and_what_is_unknown_is_refused() {
-        let rules: Rules = toml::from_str("[states]\nblock_at = 13.0").unwrap();
-        assert_eq!(rules.states.block_at, 13.0);
-        assert_eq!(rules.learn, LearnRules::default());
-        assert!(toml::from_str::<Rules>("[states]\nblok_at = 13.0").is_err());
-        assert!(toml::from_str::<Rules>("[stats]").is_err());
-    }
-
-    #[test]
-    fn the_shared_factors_are_a_distribution() {
-        let compare = CompareRules::default();
-        assert!((compare.likely.iter().sum::<f32>() - 1.0).abs() < 1e-6);
-        assert!(compare.factors.is_sorted_by(|a, b| a > b) && compare.factors[8] < 0.01);
-    }
-}
+mod tests;

@@ -138,8 +138,9 @@ impl Scores {
         let untyped = f64::from(self.typed[0].max(self.typed[1]));
         let received = |level: usize| f64::from(self.received[level]).min(cap(rules.receipts_ahead, level));
         let filtered = f64::from(self.filtered).min(cap(rules.filtered_ahead, 0));
+        let off = if typing { rules.receipts_off } else { 0.0 };
         // Nobody complains: that speaks against a block whatever the witness.
-        let received = (received(0).max(received(1)) - rules.receipts_off + complaints.min(0.0)).max(0.0);
+        let received = (received(0).max(received(1)) - off + complaints.min(0.0)).max(0.0);
         Counted {
             typed: if untyped > 0.0 { (untyped + complaints).max(0.0) } else { 0.0 },
             untyped,

@@ -19,6 +19,19 @@ enum Others {
     SomeFine,
 }
 
+/// One kind of evidence for a block: typed codes, or receipts.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    /// Its score.
+    score: f64,
+    /// Its contrast.
+    ratio: f64,
+    /// What the other cells brought of it.
+    brought: Share,
+    /// The contrast it needs.
+    contrast_at: f64,
+}
+
 impl Radar {
     /// The contrast that counts for a case: the better of typed codes and first signs,
     /// helped by rescues, nats.
@@ -71,15 +84,20 @@ impl Radar {
         let Some(case) = &cell.case else { return };
         let pooled = self.is_pooled(id, at);
         let others = self.others(id, at);
-        let blocked = self.is_blocked(counted.typed, others, case.typed.ratio(), case.others_typed, case, pooled)
-            || self.is_blocked(
-                counted.received.max(counted.filtered),
-                others,
-                case.received.ratio(),
-                case.others_sign,
-                case,
-                pooled,
-            );
+        let rules = &self.rules.states;
+        let by_codes = Kind {
+            score: counted.typed,
+            ratio: case.typed.ratio(),
+            brought: case.others_typed,
+            contrast_at: rules.contrast_at,
+        };
+        let by_receipts = Kind {
+            score: counted.received.max(counted.filtered),
+            ratio: case.received.ratio(),
+            brought: case.others_sign,
+            contrast_at: rules.contrast_receipts_at,
+        };
+        let blocked = [by_codes, by_receipts].into_iter().any(|kind| self.is_blocked(kind, others, case, pooled));
         if blocked {
             self.block(id, at, counted);
         } else if self.is_network(counted.wrong(), others, case) {
@@ -91,12 +109,13 @@ impl Radar {
 
     /// Whether a score of one kind (typing, receipts) makes a block. It needs the contrast of
     /// its own kind: a burst that lowers typing must not meet receipts that happen to differ.
-    fn is_blocked(&self, score: f64, others: Others, ratio: f64, brought: Share, case: &Case, pooled: bool) -> bool {
+    fn is_blocked(&self, kind: Kind, others: Others, case: &Case, pooled: bool) -> bool {
+        let Kind { score, ratio, brought, contrast_at } = kind;
         let rules = &self.rules.states;
         let (block_at, mut contrast_at) = if pooled && others == Others::SomeFine {
             (rules.pool_block_at, rules.pool_contrast_at)
         } else {
-            (rules.block_at, rules.contrast_at)
+            (rules.block_at, contrast_at)
         };
         // Without others only rescues tell a block from a bad hour.
         let contrast = if others == Others::None { f64::from(case.rescued) } else { ratio + self.rescue_helps(case) };

@@ -21,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Scope;
 use crate::model::{Channel, TenantId};
+use crate::simulate::SimulateArgs;
 
 /// Gets one-time login codes to phones, by SMS and by voice.
 #[derive(Parser)]
@@ -42,6 +43,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Try policies and settings on worlds in virtual time, where carriers are blocked, slow or fine
+    Simulate(SimulateArgs),
     /// Check a configuration, or print every option with its default
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -296,6 +299,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Demo(args) => run::demo(args),
         Command::Serve { config } => run::serve(config),
+        Command::Simulate(args) => crate::simulate::run(&args).map_err(Failure::from),
         Command::Config(ConfigCommand::Check { config, json }) => config::check(config, json),
         Command::Config(ConfigCommand::Defaults) => {
             print!("{}", crate::config::DEFAULTS);
