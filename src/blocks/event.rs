@@ -96,3 +96,18 @@ pub enum Event {
     /// Time passed without an event (stored so that replicas agree on it).
     Tick,
 }
+
+impl Event {
+    /// The message that it is about.
+    pub fn message(&self) -> Option<Message> {
+        match self {
+            Event::Sent { m, .. }
+            | Event::Receipt { m, .. }
+            | Event::Typed { m }
+            | Event::Clicked { m }
+            | Event::Rescued { m }
+            | Event::Withdrawn { m } => Some(*m),
+            Event::Tick => None,
+        }
+    }
+}

@@ -16,6 +16,7 @@ mod cell;
 mod compare;
 mod contrast;
 mod curve;
+mod early;
 mod event;
 mod explain;
 mod groups;

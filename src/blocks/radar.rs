@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::Cell;
 use super::curve::{Curve, Shape};
-use super::event::{CellKey, Event};
+use super::early::Early;
+use super::event::{CellKey, Event, Message};
 use super::groups::Scope;
 use super::outlook::{CellView, Change, Outlook, State, What};
 use super::pending::Book;
@@ -31,6 +32,7 @@ pub struct Radar {
     pub(super) book: Book,
     pub(super) delays: [Delays; 2],
     pub(super) changes: Vec<Change>,
+    early: Early,
 }
 
 #[derive(Deserialize)]
@@ -43,17 +45,18 @@ struct Stored {
     book: Book,
     delays: [Delays; 2],
     changes: Vec<Change>,
+    early: Early,
 }
 
 impl TryFrom<Stored> for Radar {
     type Error = &'static str;
 
     fn try_from(stored: Stored) -> Result<Radar, &'static str> {
-        let Stored { rules, now, born, closed, table, book, delays, changes } = stored;
+        let Stored { rules, now, born, closed, table, book, delays, changes, early } = stored;
         if !table.is_sound() || !book.is_sound(|cell| table.exists(cell)) {
             return Err("the radar's snapshot contradicts itself");
         }
-        Ok(Radar { rules, now, born, closed, table, book, delays, changes })
+        Ok(Radar { rules, now, born, closed, table, book, delays, changes, early })
     }
 }
 
@@ -122,7 +125,7 @@ impl Radar {
         });
         let book = Book::new(rules.curve.close_ms);
         let table = Table::default();
-        Radar { rules, now: 0, born: 0, closed: 0, table, book, delays, changes: Vec::new() }
+        Radar { rules, now: 0, born: 0, closed: 0, table, book, delays, changes: Vec::new(), early: Early::default() }
     }
 
     /// The rules it follows.
@@ -130,18 +133,33 @@ impl Radar {
         &self.rules
     }
 
-    /// Takes an event in. An older time, or a nonsensical one, counts as now.
+    /// Takes an event in. An older time, or a nonsensical one, counts as now. What is told
+    /// of a message that was not sent yet waits for it for a while.
     pub fn apply(&mut self, at: Ms, event: &Event) {
         self.advance(at);
         let at = self.now;
+        if let Event::Sent { m, cell, lot } = event {
+            self.sent(at, *m, cell, *lot);
+            for early in self.early.take(*m) {
+                self.told(at, *m, &early);
+            }
+        } else if let Some(m) = event.message() {
+            match self.book.find(m) {
+                Some(_) => self.told(at, m, event),
+                None => self.early.park(at, m, event),
+            }
+        }
+    }
+
+    /// Something happened to a message.
+    fn told(&mut self, at: Ms, m: Message, event: &Event) {
         match event {
-            Event::Sent { m, cell, lot } => self.sent(at, *m, cell, *lot),
-            Event::Receipt { m, outcome } => self.receipt(at, *m, *outcome),
-            Event::Typed { m } => self.typed(at, *m),
-            Event::Clicked { m } => self.clicked(at, *m),
-            Event::Rescued { m } => self.rescued(at, *m),
-            Event::Withdrawn { m } => self.withdrawn(at, *m),
-            Event::Tick => {}
+            Event::Receipt { outcome, .. } => self.receipt(at, m, *outcome),
+            Event::Typed { .. } => self.typed(at, m),
+            Event::Clicked { .. } => self.clicked(at, m),
+            Event::Rescued { .. } => self.rescued(at, m),
+            Event::Withdrawn { .. } => self.withdrawn(at, m),
+            Event::Sent { .. } | Event::Tick => {}
         }
     }
 

@@ -40,8 +40,8 @@ impl Deliveries {
         let answer = tokio::time::timeout(limit, line.carrier().submit(submission)).await.unwrap_or(Answer::Unknown);
         self.learn(job, line, channel, attempt, &answer, begun.elapsed()).await;
         match &answer {
-            Answer::Accepted(_) => self.was_sent(&job.record, attempt, cell, choice.lot),
-            Answer::Refused(refused) => self.was_filtered(&job.record, attempt, cell, choice.lot, refused.cause),
+            Answer::Accepted(_) => self.was_sent(attempt, cell, choice.lot),
+            Answer::Refused(refused) => self.was_filtered(attempt, cell, choice.lot, refused.cause),
             Answer::Unknown => {}
         }
         let code = match &answer {

@@ -11,9 +11,12 @@ use crate::store::{Delivery, Record};
 /// Digits of a number of an unknown network, after the country calling code, that name
 /// its block: an area code in North America.
 const BLOCK_DIGITS: usize = 3;
+/// Behind the sender of a cell of foreign texts.
+const TEXTS: &str = "(texts)";
 
 impl Deliveries {
-    /// Where evidence about a message of this record is gathered.
+    /// Where evidence about a message of this record is gathered. Foreign texts have cells
+    /// of their own: nobody sees whether their codes are typed.
     pub(super) fn cell(
         &self,
         record: &Record,
@@ -22,9 +25,13 @@ impl Deliveries {
         carrier: &str,
         sender: Option<&str>,
     ) -> CellKey {
+        let sender = sender.unwrap_or_default();
         CellKey {
             carrier: carrier.to_owned(),
-            sender: sender.unwrap_or_default().to_owned(),
+            sender: match record.id.kind() {
+                RecordKind::Verification => sender.to_owned(),
+                RecordKind::Message => format!("{sender} {TEXTS}").trim_start().to_owned(),
+            },
             network: network_of(record, to),
             channel,
         }
@@ -40,17 +47,15 @@ impl Deliveries {
         self.parts.watch.radar().outlook(cell, self.parts.clock.now())
     }
 
-    /// A carrier took a message. A foreign text has no code that we could see typed, so it
-    /// proves nothing by that.
-    pub(super) fn was_sent(&self, record: &Record, attempt: AttemptId, cell: CellKey, lot: Lot) {
-        let lot = if record.id.kind() == RecordKind::Message { Lot::Aside } else { lot };
+    /// A carrier took a message.
+    pub(super) fn was_sent(&self, attempt: AttemptId, cell: CellKey, lot: Lot) {
         self.parts.watch.tell(Event::Sent { m: self.message(attempt), cell, lot });
     }
 
     /// A carrier refused a message because a network would not let it through.
-    pub(super) fn was_filtered(&self, record: &Record, attempt: AttemptId, cell: CellKey, lot: Lot, cause: Cause) {
+    pub(super) fn was_filtered(&self, attempt: AttemptId, cell: CellKey, lot: Lot, cause: Cause) {
         if outcome(Progress::Failed(cause)) == Some(Outcome::Filtered) {
-            self.was_sent(record, attempt, cell, lot);
+            self.was_sent(attempt, cell, lot);
             self.was_reported(attempt, Progress::Failed(cause));
         }
     }

@@ -192,7 +192,11 @@ impl Watch {
         let changes = {
             let mut machine = self.machine.write().expect("no panic while held");
             let mut changes = Vec::new();
-            for placed in batches.into_iter().filter(|placed| placed.place > after) {
+            for placed in batches {
+                machine.mark = Some(placed.mark());
+                if placed.place <= after {
+                    continue;
+                }
                 for event in &placed.batch.events {
                     match serde_json::from_str::<Event>(event) {
                         Ok(event) => machine.radar.apply(placed.at, &event),
@@ -202,7 +206,6 @@ impl Watch {
                 }
                 changes.extend(machine.radar.take_changes());
                 (machine.place, machine.at) = (placed.place, placed.at);
-                machine.mark = Some((placed.batch.replica, placed.batch.epoch, placed.batch.sequence));
             }
             changes
         };
@@ -259,13 +262,12 @@ impl Watch {
 /// Whether batches go on where a reader stands: they begin with the one that it read
 /// last, or with the next if it never knew that one.
 fn follows(batches: &[Placed], place: u64, known: Option<&(String, u64, u64)>) -> bool {
-    let of = |placed: &Placed| (placed.batch.replica.clone(), placed.batch.epoch, placed.batch.sequence);
     match (batches.first(), known) {
         (None, None) => true,
         // What was read is gone: the log was cut, or is another one.
         (None, Some(_)) => false,
         (Some(first), None) => first.place <= place + 1,
-        (Some(first), Some(known)) => first.place == place && of(first) == *known,
+        (Some(first), Some(known)) => first.place == place && first.mark() == *known,
     }
 }
 

@@ -36,6 +36,13 @@ pub struct Placed {
     pub batch: Batch,
 }
 
+impl Placed {
+    /// Which batch it is: another one at the same place is of another log.
+    pub fn mark(&self) -> (String, u64, u64) {
+        (self.batch.replica.clone(), self.batch.epoch, self.batch.sequence)
+    }
+}
+
 /// What was made of the log up to a place, for gateways that come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {

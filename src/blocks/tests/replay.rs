@@ -68,7 +68,8 @@ fn what_comes_twice_counts_once() {
         radar.apply(*at, event);
         radar.apply(*at, event);
     }
-    assert!(radar == replayed(&history));
+    // What repeats after its message is closed waits in vain, and changes nothing.
+    assert!(radar.cells().eq(replayed(&history).cells()));
 }
 
 #[test]
