@@ -27,6 +27,7 @@ mod redis;
 mod rooms;
 mod sandbox;
 mod shutdown;
+mod simulator;
 mod slow_clients;
 mod spoken;
 mod twins;
