@@ -15,7 +15,7 @@ fn scenario(name: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_blocks_are_seen_and_routed_around() {
     let scenarios = ["block-honest", "block-lying", "block-no-receipts", "outage", "lift", "down"].map(scenario);
-    let mut arguments = vec!["simulate", "--json", "--seeds", "3"];
+    let mut arguments = vec!["simulate", "--json", "--seeds", "20"];
     arguments.extend(scenarios.iter().map(String::as_str));
     let ran = run(&arguments, &[]).await;
     assert_eq!(
