@@ -153,7 +153,7 @@ mod tests {
         let failed = |ago, cause| attempt(Channel::Sms, ago, Err(Some(cause)));
         let until = |attempts: &[AttemptLog]| Memory::of(attempts, NOW).blocked_until(Channel::Sms);
         let landline = failed(DAY, Cause::LandlineOrIncapable);
-        assert_eq!(until(&[landline.clone()]), Some(NOW + 29 * DAY + 1_000));
+        assert_eq!(until(std::slice::from_ref(&landline)), Some(NOW + 29 * DAY + 1_000));
         assert_eq!(until(&[failed(31 * DAY, Cause::LandlineOrIncapable)]), None);
         assert_eq!(until(&[failed(HOUR, Cause::UnreachableHandset), landline.clone()]), Some(NOW + 29 * DAY + 1_000));
         assert_eq!(until(&[attempt(Channel::Sms, HOUR, Ok(())), landline.clone()]), None);

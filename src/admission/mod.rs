@@ -140,6 +140,13 @@ impl Admission {
         Memory::of(&attempts, self.clock.now())
     }
 
+    /// The same from what one tenant sent: nobody is told what others did.
+    pub async fn memory_of(&self, tenant: &TenantId, to: &Destination) -> Memory {
+        let mut attempts = self.archive.attempts(to.partition, to.hash, memory::REMEMBERED).await.unwrap_or_default();
+        attempts.retain(|attempt| attempt.submitted.tenant == *tenant);
+        Memory::of(&attempts, self.clock.now())
+    }
+
     /// Where the channel is ours to choose: a call, if texts are known not to arrive there.
     fn remembered_channel(&self, to: &Destination, wanted: Wanted, channel: Channel, memory: &Memory) -> Channel {
         let no_texts = memory.rather_calls || memory.blocked_until(Channel::Sms).is_some();

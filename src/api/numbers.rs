@@ -86,7 +86,7 @@ pub async fn lookup(
     let parsed = api.read_number(&caller, &body.to)?;
     let channels = api.verifications.may_reach(&parsed);
     let admission = &api.verifications.admission;
-    let memory = admission.memory(&admission.destination(&parsed)).await;
+    let memory = admission.memory_of(caller.tenant(), &admission.destination(&parsed)).await;
     let (network, network_is) = match parsed.network {
         Network::Known(name) => (Some(name), Knowledge::Known),
         Network::Guessed(name) => (Some(name), Knowledge::Guessed),

@@ -130,6 +130,8 @@ pub struct Case {
     pub received: Filter,
     /// The contrast by rescues, nats.
     pub rescued: f32,
+    /// The contrast points at it, so that it is counted in [`super::groups::Group::credible`].
+    pub credible: bool,
     /// Compared messages of the cell itself.
     pub own: u32,
     /// Compared messages of other cells.
@@ -138,6 +140,10 @@ pub struct Case {
     pub others_typed: Share,
     /// The same of first signs.
     pub others_sign: Share,
+    /// What the last so many expected codes and first signs brought that were sent since, of
+    /// the others and of the cell, at the lower bound of what is expected: for the network
+    /// alarm, which must rest on the present hour.
+    pub last: [[Share; 2]; 2],
     /// Typed codes of compared messages of all cells, and how many were to be expected.
     pub typed_came: Share,
     /// The same of first signs.
@@ -172,10 +178,12 @@ impl Case {
             typed: Filter::new(rules),
             received: Filter::new(rules),
             rescued: 0.0,
+            credible: false,
             own: 0,
             others: 0,
             others_typed: Share::default(),
             others_sign: Share::default(),
+            last: Default::default(),
             typed_came: Share::default(),
             sign_came: Share::default(),
             witness: Witness::Typing,

@@ -5,6 +5,7 @@ use super::cell::STEPS;
 use super::contrast::Look;
 use super::event::Lot;
 use super::groups::Share;
+use super::maths::ln;
 use super::outlook::State;
 use super::pending::Pending;
 use super::radar::{Radar, place};
@@ -60,7 +61,9 @@ impl Radar {
         };
         let due = shape.share(now);
         let expected = f64::from(mean);
-        let levels = levels(&self.rules.score);
+        let before_due = if before == 0 { 0.0 } else { shape.share(before) };
+        self.see_better(pending, typing, came_at.is_some(), chance(expected, before_due, due));
+        let (levels, rules) = (levels(&self.rules.score), &self.rules.states);
         for n in 0..self.table.network(network).cells.len() {
             let id = self.table.network(network).cells[n];
             let judged = self.table.cell_mut(id);
@@ -74,13 +77,17 @@ impl Radar {
             let own = id == pending.cell;
             let first = known >= before;
             let due_before = if known.max(before) == 0 { 0.0 } else { shape.share(known.max(before)) };
-            // The chance that it came between the looks, given that it had not before.
-            let chance = (expected * (due - due_before)).max(0.0) / (1.0 - (expected * due_before).min(0.98));
+            let likely = chance(expected, due_before, due);
             let came = came_at.is_some();
             let count = |share: &mut Share| {
                 share.got += f32::from(u8::from(came));
-                share.of += chance as f32;
+                share.of += likely as f32;
             };
+            // Of the present hour, only what was sent since tells.
+            if known == 0 {
+                let at_least = chance(f64::from(low), due_before, due);
+                case.last[usize::from(own)][usize::from(!typing)].add_expected(came, at_least, rules.network_codes);
+            }
             count(if typing { &mut case.typed_came } else { &mut case.sign_came });
             // Only those sent since tell of the network's present hour.
             if !own && known == 0 {
@@ -96,6 +103,21 @@ impl Radar {
         }
     }
 
+    /// Gathers evidence that a network's trouble is over: whatever carrier a message was drawn
+    /// to, its code comes again.
+    fn see_better(&mut self, pending: &Pending, typing: bool, came: bool, likely: f64) {
+        let cell = self.table.cell(pending.cell);
+        let (id, types) = (cell.network, self.types(cell));
+        let rules = &self.rules.states;
+        let network = self.table.network_mut(id);
+        if network.troubled && typing == types {
+            let level = rules.better_level.clamp(1e-3, 0.999);
+            let likely = likely.clamp(0.0, 0.98);
+            let says = if came { -ln(level) } else { ln((1.0 - likely) / (1.0 - level * likely)) };
+            network.better = (f64::from(network.better) + says).clamp(0.0, 2.0 * rules.better_at) as f32;
+        }
+    }
+
     /// The contrast by rescues.
     pub(super) fn compare_rescue(&mut self, pending: &Pending, says: f64) {
         let floor = self.rules.compare.floor;
@@ -106,4 +128,9 @@ impl Radar {
             case.rescued = (case.rescued + says as f32).max(floor);
         }
     }
+}
+
+/// The chance that something comes between two looks, given that it had not before.
+fn chance(usual: f64, due_before: f64, due: f64) -> f64 {
+    (usual * (due - due_before)).max(0.0) / (1.0 - (usual * due_before).min(0.98))
 }

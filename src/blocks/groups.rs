@@ -37,6 +37,16 @@ impl Share {
         }
     }
 
+    /// One look at something that comes with probability `likely`; at most `most` expected
+    /// ones are remembered.
+    pub fn add_expected(&mut self, got: bool, likely: f64, most: f64) {
+        self.got += f32::from(u8::from(got));
+        self.of += likely as f32;
+        if f64::from(self.of) > most {
+            self.scale(most / f64::from(self.of));
+        }
+    }
+
     /// The share, leaning on `mean` with `weight`.
     pub fn leaning(&self, mean: f64, weight: f64) -> f64 {
         (f64::from(self.got) + mean * weight) / (f64::from(self.of) + weight).max(1e-9)
@@ -109,6 +119,8 @@ pub struct Group {
     pub blocked: u32,
     /// When the last one became so.
     pub blocked_at: Ms,
+    /// Suspect cells whose contrast points at them; counted per carrier.
+    pub credible: u32,
 }
 
 impl Group {
@@ -126,6 +138,7 @@ impl Group {
             saved: Share::default(),
             blocked: 0,
             blocked_at: 0,
+            credible: 0,
         }
     }
 }
@@ -156,6 +169,15 @@ mod tests {
         let rest = sum.without(one);
         assert!((rest.got / rest.of - 0.2).abs() < 0.02, "{rest:?}");
         assert!((rest.of - 100.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn only_the_last_expected_codes_are_remembered() {
+        let mut share = Share::default();
+        (0..100).for_each(|_| share.add_expected(false, 0.8, 25.0));
+        assert_eq!((share.got, share.of), (0.0, 25.0));
+        (0..100).for_each(|_| share.add_expected(true, 1.0, 25.0));
+        assert!(share.got > 24.0 && share.of <= 25.0, "{share:?}");
     }
 
     #[test]

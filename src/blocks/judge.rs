@@ -39,7 +39,7 @@ impl Radar {
             lot,
             credit: Credit::default(),
             complaint: 0.0,
-            horizon: if cell.state == State::Healthy || alone { 0 } else { fall_back as u32 },
+            horizon: if alone || (cell.state == State::Healthy && lot != Lot::Explored) { 0 } else { fall_back as u32 },
             typed_age: None,
             sign_age: None,
             outcome: None,

@@ -25,13 +25,14 @@ impl Radar {
         }
         let id = pending.cell;
         self.learn_delays(pending);
+        let in_time = self.in_time(pending);
         let rules = &self.rules.learn;
         let weight = if pending.shaded { rules.suspect_weight } else { 1.0 };
         let cell = self.table.cell_mut(id);
         if cell.state == State::Blocked || (!pending.judged && pending.horizon > 0) {
             return;
         }
-        let exposure = (1.0 + rules.anchor * (f64::from(cell.belief.factor) - 1.0)).clamp(0.05, 1.2);
+        let exposure = (1.0 + rules.anchor * (f64::from(cell.belief.factor) - 1.0)).clamp(0.05, 1.2) * in_time;
         let (typed, received) = (pending.typed_age.is_some(), pending.sign_age.is_some());
         add_exposed(&mut cell.typed_waiting, typed, weight, exposure);
         cell.received_waiting.add(received, weight);
@@ -47,6 +48,16 @@ impl Radar {
         self.commit(id, at);
     }
 
+    /// The share of what is typed that was awaited, where a fall-back cut the wait short.
+    fn in_time(&self, pending: &Pending) -> f64 {
+        if pending.horizon == 0 {
+            return 1.0;
+        }
+        let (cell, channel) = (self.table.cell(pending.cell), self.table.key(pending.cell).channel);
+        let shape = self.delays[place(channel)].typed.corrected(&cell.typed_curve, self.rules.curve.prior_messages);
+        shape.share(Ms::from(pending.horizon)).max(0.5)
+    }
+
     fn close_untyped(&mut self, pending: &mut Pending, at: Ms) {
         let [_, country, _] = self.table.above(self.table.cell(pending.cell).branch);
         self.complain(pending, at);
@@ -54,7 +65,7 @@ impl Radar {
         if !pending.rescued && pending.horizon == 0 {
             self.compare_rescue(pending, self.saving_says(pending.cell).1);
         }
-        if !pending.shaded && self.table.cell(pending.cell).state == State::Healthy {
+        if !pending.shaded && pending.horizon == 0 && self.table.cell(pending.cell).state == State::Healthy {
             let group = self.table.group_mut(country);
             group.clicked.add_bounded(pending.click_age.is_some(), 1000.0);
             if pending.click_age.is_none() {
@@ -72,7 +83,11 @@ impl Radar {
             return;
         }
         let channel = self.table.key(id).channel;
-        let (typed, sign) = (pending.typed_age.map(Ms::from), pending.sign_age.map(Ms::from));
+        // Where a fall-back cuts the wait short, late typing is not seen, and early typing alone
+        // would make the curve too quick.
+        let cut = pending.horizon > 0;
+        let typed = pending.typed_age.filter(|_| !cut).map(Ms::from);
+        let sign = pending.sign_age.filter(|_| !cut || pending.outcome.is_some()).map(Ms::from);
         if typed.is_none() && sign.is_none() {
             return;
         }

@@ -79,7 +79,8 @@ pub struct Outlook {
     /// A blocked cell may have a probe now.
     pub probe_due: bool,
     /// When a message given to it gets its fall-back, unless it is typed (or received, if
-    /// `receipts_count`) by then. Meant for suspect, blocked and returning cells.
+    /// `receipts_count`) by then. Meant for suspect, blocked and returning cells, and for
+    /// explored messages.
     pub fall_back_after: Ms,
     /// Whether a delivered receipt is reason enough to leave the fall-back out.
     pub receipts_count: bool,

@@ -2,6 +2,7 @@
 //! and what it says about a lift.
 
 use super::cell::{Cell, STEPS, Witness};
+use super::curve::Shape;
 use super::maths::ln;
 use super::outlook::State;
 use super::pending::Pending;
@@ -13,9 +14,14 @@ impl Radar {
     /// Whether a blocked cell may have a probe.
     pub(super) fn probe_due(&self, cell: &Cell, now: Ms) -> bool {
         let rules = &self.rules.probe;
+        // What has lasted long will last: the longer, the rarer.
+        let lasted = now.saturating_sub(Ms::from(cell.state_since) * 1000);
+        let every = rules.every_ms.max(lasted / Ms::from(rules.per_age.max(1)));
         cell.case.as_ref().is_some_and(|case| {
+            // A first code that came through is followed up soon.
+            let (every, after) = if case.lift > 0.0 { (rules.hopeful_ms, 1) } else { (every, rules.after_messages) };
             case.passed >= rules.at_latest_messages
-                || (case.passed >= rules.after_messages && now.saturating_sub(case.probed) >= rules.every_ms)
+                || (case.passed >= after && now.saturating_sub(case.probed) >= every)
         })
     }
 
@@ -55,13 +61,18 @@ impl Radar {
 
     /// The age at which typing has told all, if that is soon enough for the person.
     pub(super) fn suspect_fall_back(&self, cell: &Cell, channel: Channel) -> Ms {
-        let rules = &self.rules.probe;
         let all = cell.typed_step(STEPS - 1);
-        if all <= rules.fall_back_latest_ms {
+        if all <= self.rules.probe.fall_back_latest_ms {
             return all;
         }
         let shape = self.delays[place(channel)].typed.corrected(&cell.typed_curve, self.rules.curve.prior_messages);
-        shape.age(rules.fall_back_typing).max(rules.fall_back_latest_ms).min(all)
+        self.soon_enough(all, &shape)
+    }
+
+    /// `all`, or when most is typed if that is too late.
+    pub(super) fn soon_enough(&self, all: Ms, typing: &Shape) -> Ms {
+        let rules = &self.rules.probe;
+        typing.age(rules.fall_back_typing).max(rules.fall_back_latest_ms).min(all)
     }
 
     /// Counts a probe's answer, once.

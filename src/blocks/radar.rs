@@ -255,7 +255,7 @@ impl Radar {
             mean,
             sd,
             probe_due: false,
-            fall_back_after: delays.typed.age(self.rules.probe.fall_back_suspect),
+            fall_back_after: self.soon_enough(delays.typed.age(self.rules.probe.fall_back_suspect), &delays.typed),
             receipts_count: false,
             p50: delays.sign.age(0.5),
             p95: delays.sign.age(0.95),

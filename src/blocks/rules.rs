@@ -3,7 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use serve::{ChoiceRules, KeepRules, ProbeRules};
+
 use crate::model::Ms;
+
+mod serve;
 
 const SECOND: Ms = 1_000;
 const MINUTE: Ms = 60 * SECOND;
@@ -321,6 +325,18 @@ pub struct StateRules {
     pub network_others_at: f64,
     /// ... for no more than this part of the usual.
     pub network_level: f64,
+    /// So many expected codes (or first signs), the last ones, are asked whether the trouble
+    /// is still there; an alarm needs that they say so much for no more than
+    /// `network_level`, even where all cells are suspect, nats.
+    pub network_codes: f64,
+    /// See `network_codes`.
+    pub network_last_at: f64,
+    /// After an alarm the trouble is over when what all carriers bring says so much, nats, ...
+    pub better_at: f64,
+    /// ... for the usual against this part of it.
+    pub better_level: f64,
+    /// While that says more than this, nats, the alarm is not repeated.
+    pub better_below: f64,
     /// A suspicion ends as a mere change of what is usual, to be learned, after this many
     /// compared messages of the cell (or as many as it is judged by, if these are more) ...
     pub change_messages: u32,
@@ -340,8 +356,10 @@ pub struct StateRules {
     pub relapse_contrast_at: f64,
     /// A cell is on its way back until this many messages were judged.
     pub ramp_messages: u32,
-    /// Score and contrast asked for where the carrier was blocked on at least
-    /// `pool_networks` networks in the last `pool_ms`: an outage is one event.
+    /// A suspect cell with this contrast, nats, is a credible one.
+    pub pool_credible_at: f64,
+    /// Score and contrast asked for where at least `pool_networks` other cells of the carrier
+    /// are credible suspects or were blocked in the last `pool_ms`: an outage is one event.
     pub pool_block_at: f64,
     /// See `pool_block_at`.
     pub pool_contrast_at: f64,
@@ -360,7 +378,7 @@ pub struct StateRules {
 impl Default for StateRules {
     fn default() -> Self {
         StateRules {
-            suspect_at: 4.0,
+            suspect_at: 4.5,
             clear_below: 1.0,
             block_at: 13.5,
             contrast_at: 6.0,
@@ -374,6 +392,11 @@ impl Default for StateRules {
             network_at: 8.0,
             network_others_at: 7.0,
             network_level: 0.4,
+            network_codes: 25.0,
+            network_last_at: 2.0,
+            better_at: 4.0,
+            better_level: 0.5,
+            better_below: 1.0,
             change_messages: 40,
             change_contrast: -2.0,
             change_messages_most: 150,
@@ -383,6 +406,7 @@ impl Default for StateRules {
             relapse_at: 6.0,
             relapse_contrast_at: 2.0,
             ramp_messages: 20,
+            pool_credible_at: 4.0,
             pool_block_at: 7.0,
             pool_contrast_at: 3.0,
             pool_networks: 2,
@@ -391,102 +415,6 @@ impl Default for StateRules {
             cold_ms: 10 * MINUTE,
             slow_signs: 3,
         }
-    }
-}
-
-/// Probes of a blocked cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ProbeRules {
-    /// At least this long after the last probe ...
-    pub every_ms: Ms,
-    /// ... and so many messages of the network through other cells ...
-    pub after_messages: u32,
-    /// ... or at the latest after so many.
-    pub at_latest_messages: u32,
-    /// Evidence for a lift at which the cell begins to come back, nats.
-    pub lifted_at: f64,
-    /// Evidence for a lift stops here, nats.
-    pub lifted_most: f64,
-    /// A probe's code goes through another carrier at this share of the receipt curve ...
-    pub fall_back_receipt: f64,
-    /// ... or of the typing curve, where receipts say nothing.
-    pub fall_back_typing: f64,
-    /// A message drawn to a suspect cell gets its fall-back at this share of the typing
-    /// curve, so that nothing is lost to the test ...
-    pub fall_back_suspect: f64,
-    /// ... but no later than this if `fall_back_typing` is reached by then.
-    pub fall_back_latest_ms: Ms,
-}
-
-impl Default for ProbeRules {
-    fn default() -> Self {
-        ProbeRules {
-            every_ms: 150 * SECOND,
-            after_messages: 2,
-            at_latest_messages: 100,
-            lifted_at: 3.4,
-            lifted_most: 20.0,
-            fall_back_receipt: 0.95,
-            fall_back_typing: 0.85,
-            fall_back_suspect: 0.97,
-            fall_back_latest_ms: 46 * SECOND,
-        }
-    }
-}
-
-/// The choice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ChoiceRules {
-    /// Share of messages that keep the other carriers known.
-    pub explore: f64,
-    /// Share that stays with a suspect first choice.
-    pub suspect_stays: f64,
-    /// Share drawn to a suspect cell that is not the first choice.
-    pub suspect_other: f64,
-    /// Share that stays with the first choice when no carrier is above suspicion.
-    pub all_suspect_stays: f64,
-    /// Share of a cell that is on its way back.
-    pub ramp: f64,
-    /// An uncertain estimate is drawn with this part of its standard deviation.
-    pub sampling: f64,
-    /// Estimates nearer than this many standard deviations do not differ; the operator's
-    /// weights decide between equals.
-    pub differ: f64,
-}
-
-impl Default for ChoiceRules {
-    fn default() -> Self {
-        ChoiceRules {
-            explore: 0.02,
-            suspect_stays: 0.25,
-            suspect_other: 0.10,
-            all_suspect_stays: 0.5,
-            ramp: 0.5,
-            sampling: 0.25,
-            differ: 2.0,
-        }
-    }
-}
-
-/// What is kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct KeepRules {
-    /// Most cells; the longest unused healthy ones go first.
-    pub cells_max: usize,
-    /// A cell without a message for this long is forgotten.
-    pub cell_ms: Ms,
-    /// Most messages followed at a time (300 s at 3,000 a second); others prove nothing.
-    pub pending_max: usize,
-    /// Most changes waiting for `take_changes`; the oldest go first.
-    pub changes_max: usize,
-}
-
-impl Default for KeepRules {
-    fn default() -> Self {
-        KeepRules { cells_max: 20_000, cell_ms: 30 * DAY, pending_max: 1_000_000, changes_max: 10_000 }
     }
 }
 

@@ -45,6 +45,10 @@ impl Radar {
 
     /// Decides about a cell, after something was said about it.
     pub(super) fn decide(&mut self, id: u32, at: Ms) {
+        let network = self.table.network(self.table.cell(id).network);
+        if network.troubled && f64::from(network.better) >= self.rules.states.better_at {
+            self.recover(self.table.cell(id).network, at);
+        }
         let cell = self.table.cell(id);
         let counted = self.counted(cell);
         let most = counted.wrong();
@@ -80,6 +84,7 @@ impl Radar {
     }
 
     fn decide_suspect(&mut self, id: u32, at: Ms, counted: Counted) {
+        self.count_credible(id);
         let cell = self.table.cell(id);
         let Some(case) = &cell.case else { return };
         let pooled = self.is_pooled(id, at);
@@ -100,7 +105,7 @@ impl Radar {
         let blocked = [by_codes, by_receipts].into_iter().any(|kind| self.is_blocked(kind, others, case, pooled));
         if blocked {
             self.block(id, at, counted);
-        } else if self.is_network(counted.wrong(), others, case) {
+        } else if self.is_network(cell, counted.wrong(), others, case) {
             self.alarm(id, at);
         } else if self.is_change(cell, case) {
             self.acquit(id, at);
@@ -129,19 +134,20 @@ impl Radar {
 
     /// Whether it is the whole network: all cells are in trouble, or the others together
     /// bring far too little, and the comparison does not point at this one.
-    fn is_network(&self, score: f64, others: Others, case: &Case) -> bool {
-        let rules = &self.rules.states;
+    fn is_network(&self, cell: &Cell, score: f64, others: Others, case: &Case) -> bool {
+        let (rules, types) = (&self.rules.states, self.types(cell));
         let alike = self.contrast_of(case) < rules.network_below && self.shared_factor(case) < rules.network_factor;
+        // Where codes are typed they tell; receipts may be missing for other reasons.
+        let short = |last: [Share; 2]| shortfall(last[usize::from(!types)], rules.network_level);
         match others {
             Others::None => {
                 let rescued = f64::from(case.rescued) >= rules.network_below;
-                score >= rules.alone_at && !rescued && self.shared_factor(case) < rules.network_factor
+                let alike = !rescued && self.shared_factor(case) < rules.network_factor;
+                alike && score >= rules.alone_at && short(case.last[1]) >= rules.network_last_at
             }
-            Others::AllInTrouble if alike && score >= rules.block_at => true,
+            Others::AllInTrouble if score >= rules.block_at => alike && short(case.last[0]) >= rules.network_last_at,
             Others::AllInTrouble | Others::SomeFine => {
-                let short = shortfall(case.others_typed, rules.network_level)
-                    .max(shortfall(case.others_sign, rules.network_level));
-                alike && score >= rules.network_at && short >= rules.network_others_at
+                alike && score >= rules.network_at && short(case.last[0]) >= rules.network_others_at
             }
         }
     }
@@ -176,16 +182,55 @@ impl Radar {
         self.move_to(id, at, State::Healthy);
     }
 
-    /// Whether the cell's carrier was blocked on several networks just now.
+    /// Ends a network's trouble: what it brought upon its cells is forgotten, unless the
+    /// comparison points at one of them.
+    fn recover(&mut self, network: u32, at: Ms) {
+        self.table.network_mut(network).troubled = false;
+        for n in 0..self.table.network(network).cells.len() {
+            let id = self.table.network(network).cells[n];
+            let cell = self.table.cell(id);
+            let (State::Suspect, Some(case)) = (cell.state, &cell.case) else { continue };
+            if self.contrast_of(case) < self.rules.states.network_below {
+                let cell = self.table.cell_mut(id);
+                cell.scores = Scores::default();
+                (cell.typed_waiting, cell.received_waiting) = Default::default();
+                cell.tally.restart();
+                self.move_to(id, at, State::Healthy);
+            }
+        }
+    }
+
+    /// Keeps count of the suspects of a carrier at which their contrast points.
+    fn count_credible(&mut self, id: u32) {
+        let cell = self.table.cell(id);
+        let Some(case) = &cell.case else { return };
+        let credible = cell.state == State::Suspect && self.contrast_of(case) >= self.rules.states.pool_credible_at;
+        if credible == case.credible {
+            return;
+        }
+        let [_, _, carrier] = self.table.above(cell.branch);
+        if let Some(case) = &mut self.table.cell_mut(id).case {
+            case.credible = credible;
+        }
+        let group = self.table.group_mut(carrier);
+        group.credible = if credible { group.credible + 1 } else { group.credible.saturating_sub(1) };
+    }
+
+    /// Whether the cell's carrier has trouble of its own in several other cells just now.
     fn is_pooled(&self, id: u32, at: Ms) -> bool {
-        let [_, _, carrier] = self.table.above(self.table.cell(id).branch);
+        let cell = self.table.cell(id);
+        let [_, _, carrier] = self.table.above(cell.branch);
         let (group, rules) = (self.table.group(carrier), &self.rules.states);
-        group.blocked >= rules.pool_networks && at.saturating_sub(group.blocked_at) <= rules.pool_ms
+        let blocked = if at.saturating_sub(group.blocked_at) <= rules.pool_ms { group.blocked } else { 0 };
+        let own = cell.case.as_ref().is_some_and(|case| case.credible);
+        (blocked + group.credible).saturating_sub(u32::from(own)) >= rules.pool_networks
     }
 
     fn others(&self, id: u32, at: Ms) -> Others {
         let network = self.table.network(self.table.cell(id).network);
-        let active_since = (at.saturating_sub(self.rules.states.active_ms) / 1000) as u32;
+        // On a quiet network those compared count, however long ago that was.
+        let since = self.table.cell(id).case.as_ref().map_or(at, |case| case.since);
+        let active_since = (at.saturating_sub(self.rules.states.active_ms).min(since) / 1000) as u32;
         let mut others = Others::None;
         for other in network.cells.iter().filter(|other| **other != id) {
             let other = self.table.cell(*other);
@@ -318,6 +363,8 @@ impl Radar {
         if matches!(to, State::Suspect | State::Healthy) {
             cell.label = None;
         }
+        self.count_credible(id);
+        let cell = self.table.cell_mut(id);
         let (network, branch) = (cell.network, cell.branch);
         let compared = |state: State| u32::from(matches!(state, State::Suspect | State::Ramp));
         if self.table.network(network).compared == 0 && compared(to) == 1 {
@@ -325,6 +372,7 @@ impl Radar {
         }
         let network = self.table.network_mut(network);
         network.compared = network.compared + compared(to) - compared(from);
+        network.troubled &= network.compared > 0;
         network.suspects = network.suspects + u32::from(to == State::Suspect) - u32::from(from == State::Suspect);
         network.blocked = network.blocked + u32::from(to == State::Blocked) - u32::from(from == State::Blocked);
         for group in self.table.above(branch).into_iter().chain([branch]) {
@@ -340,12 +388,14 @@ impl Radar {
 
     fn alarm(&mut self, id: u32, at: Ms) {
         let network = self.table.cell(id).network;
-        let often = self.rules.states.network_alarm_ms;
+        let (often, still) = (self.rules.states.network_alarm_ms, self.rules.states.better_below);
         let network = self.table.network_mut(network);
-        if network.alarmed > 0 && at.saturating_sub(network.alarmed) < often {
+        let is_early = network.alarmed > 0 && at.saturating_sub(network.alarmed) < often;
+        if is_early || (network.troubled && f64::from(network.better) > still) {
             return;
         }
         network.alarmed = at.max(1);
+        (network.troubled, network.better) = (true, 0.0);
         self.table.cell_mut(id).label = Some(Label::Network);
         self.note(at, id, What::Alarm);
     }

@@ -46,6 +46,10 @@ pub struct Network {
     pub sign_ages: [Ms; STEPS],
     /// When it last raised an alarm; 0: never.
     pub alarmed: Ms,
+    /// It was found in trouble, and that is not over yet.
+    pub troubled: bool,
+    /// Evidence that the trouble is over, nats.
+    pub better: f32,
 }
 
 /// All of them.
@@ -228,6 +232,8 @@ impl Table {
             typed_ages: [0; STEPS],
             sign_ages: [0; STEPS],
             alarmed: 0,
+            troubled: false,
+            better: 0.0,
         };
         let slot = place(&mut self.networks, &mut self.free[1], network);
         self.by_network.insert((name.to_owned(), channel), slot);
@@ -270,6 +276,7 @@ impl Table {
         for slot in above.into_iter().chain([cell.branch]) {
             let group = self.group_mut(slot);
             group.cells -= 1;
+            group.credible -= u32::from(slot == above[2] && cell.case.as_ref().is_some_and(|case| case.credible));
             group.blocked -= u32::from(cell.state == State::Blocked);
             group.typed.replace(cell.typed, Default::default());
             group.received.replace(cell.received, Default::default());

@@ -40,7 +40,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, Problem> {
     let number = &config.limits.number;
     let longest_wait = number.day_waits_minutes.iter().copied().max().unwrap_or(0);
     let bounds: [(&'static str, u64, u64, u64); 26] = [
-        ("routing.explore_percent", config.routing.explore_percent, 0, 50),
+        ("routing.explore_per_mille", config.routing.explore_per_mille, 0, 500),
         ("archive.keep_days", config.archive.keep_days, 1, 3_650),
         ("routing.breaker_failures", config.routing.breaker_failures.into(), 1, 1_000),
         ("routing.breaker_seconds", config.routing.breaker_seconds, 1, 3_600),

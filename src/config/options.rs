@@ -263,7 +263,7 @@ pub struct RoutingOptions {
     pub breaker_most_seconds: u64,
     #[serde(deserialize_with = "super::carrier::optional_money")]
     pub value: Option<Money>,
-    pub explore_percent: u64,
+    pub explore_per_mille: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -82,6 +82,12 @@ impl Deliveries {
                 Moved::Unknown(self.next(job, others_left, retry))
             }
         };
+        // The carrier that had it first has it still, whatever becomes of this.
+        let moved = match moved {
+            Moved::Failed(cause, _) if job.is_covering() => Moved::Failed(cause, Next::Another),
+            Moved::Unknown(_) if job.is_covering() => Moved::Unknown(Next::Another),
+            moved => moved,
+        };
         let tried = match moved {
             Moved::Submitted { .. } | Moved::Covered { .. } => Tried::Submitted,
             Moved::Failed(_, Next::Another) | Moved::Unknown(Next::Another) => Tried::Next,
@@ -135,7 +141,7 @@ impl Deliveries {
             own.cause.filter(|_| own.state == AttemptState::Failed && !delivery.state.is_final())
         });
         let Some(cause) = cause else { return Ok(Tried::Submitted) };
-        if others_left && cause.meaning().other_carrier_helps {
+        if job.is_covering() || others_left && cause.meaning().other_carrier_helps {
             retry.note(cause, cause.meaning().same_carrier_later, None);
             return Ok(Tried::Next);
         }
@@ -205,8 +211,7 @@ impl Deliveries {
         let options = &self.parts.options;
         match (other_carrier, retry.may_pass) {
             (true, _) => Next::Another,
-            // The carrier that had it first has it still.
-            _ if job.is_covering() => Next::Another,
+
             (false, true) => {
                 let retries = job.delivery().map_or(0, |delivery| delivery.retries);
                 let (first, most): (Ms, Ms) =

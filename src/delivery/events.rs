@@ -207,7 +207,7 @@ impl Deliveries {
             return Ok(false);
         }
         let Some(record) = self.parts.store.numbers.read(id.delivery.record).await? else { return Ok(false) };
-        let Some(delivery) = record.delivery(id.delivery.n).filter(|delivery| delivery.due.is_some()) else {
+        let Some(delivery) = record.delivery(id.delivery.n).filter(|delivery| delivery.is_covered()) else {
             return Ok(false);
         };
         let attempt = usize::from(id.m).checked_sub(1).and_then(|i| delivery.attempts.get(i));
@@ -223,7 +223,9 @@ impl Deliveries {
 fn has_advanced(delivery: &Delivery, m: u16, progress: Progress) -> bool {
     let arrived = |attempt: &&Attempt| attempt.state == AttemptState::Delivered;
     match progress {
-        Progress::Delivered => delivery.attempts.iter().filter(arrived).count() == 1,
+        Progress::Delivered => {
+            delivery.state == DeliveryState::Delivered && delivery.attempts.iter().filter(arrived).count() == 1
+        }
         Progress::Failed(_) => usize::from(m) == delivery.attempts.len() && delivery.state == DeliveryState::Failed,
         Progress::Ringing | Progress::Answered => usize::from(m) == delivery.attempts.len(),
     }

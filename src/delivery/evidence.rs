@@ -99,12 +99,13 @@ impl Deliveries {
     }
 }
 
-/// The attempts that a carrier took, oldest first, each with its delivery.
+/// The attempts that a carrier took or may have, oldest first, each with its delivery.
 fn sent(record: &Record) -> Vec<(&Delivery, AttemptId)> {
     let mut all = Vec::new();
     for (delivery, n) in record.deliveries.iter().zip(1..) {
         for (attempt, m) in delivery.attempts.iter().zip(1..) {
-            if matches!(attempt.state, AttemptState::Submitted | AttemptState::Delivered | AttemptState::Unknown) {
+            // One whose answer is on its way may have arrived: its text is faster than the answer.
+            if attempt.state != AttemptState::Failed {
                 all.push((attempt.started, delivery, record.id.delivery(n).attempt(m)));
             }
         }

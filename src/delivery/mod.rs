@@ -99,7 +99,7 @@ impl Deliveries {
     /// A room that is not yet working; see [`Deliveries::start`].
     pub fn new(parts: Parts) -> Arc<Self> {
         let mut rules = parts.watch.radar().rules().clone();
-        rules.choice.explore = parts.routing.explore_percent as f64 / 100.0;
+        rules.choice.explore = parts.routing.explore_per_mille as f64 / 1000.0;
         Arc::new(Deliveries {
             rules,
             submits: Semaphore::new(parts.options.workers),

@@ -8,7 +8,7 @@ use tokio::sync::{SemaphorePermit, TryAcquireError};
 use super::carriers::{Line, draw};
 use super::payload::Payload;
 use super::{Deliveries, Wording};
-use crate::blocks::{CellKey, Lot};
+use crate::blocks::{CellKey, Lot, State};
 use crate::model::{AttemptId, AttemptState, Cause, Channel, Digest, E164, LimitName, Ms, SECOND, Sender};
 use crate::routing::{self, Ask, Choice};
 use crate::store::{Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taking};
@@ -136,15 +136,16 @@ impl Deliveries {
         // sent because another's message may not arrive is sent by somebody else.
         candidates.retain(|candidate| {
             let tried = tried.contains(&(channel, candidate.name.as_str()));
-            !delivery.attempts.iter().any(|attempt| attempt.is_lost_on(&candidate.name))
-                && !(job.is_covering() && tried)
+            let lost = delivery.attempts.iter().any(|attempt| attempt.is_lost_on(&candidate.name));
+            !(lost || job.is_covering() && tried)
         });
         let choices = routing::order(&candidates, ask, &self.rules, &mut draw);
         let mut retry = Retry::default();
         for (i, choice) in choices.iter().enumerate() {
             let Some(line) = self.parts.carriers.get(&choice.carrier) else { continue };
             let cell = cell(&choice.carrier, choice.sender.as_ref());
-            if choice.lot == Lot::Probe && i + 1 < choices.len() && !self.may_probe(&cell).await {
+            let all_blocked = candidates.iter().all(|candidate| candidate.outlook.state == State::Blocked);
+            if choice.lot == Lot::Probe && !all_blocked && !self.may_probe(&cell).await {
                 continue;
             }
             if let Some((cause, wait_ms)) = self.held_back(line, channel, choice).await? {
@@ -272,9 +273,10 @@ impl Deliveries {
     /// stays with it.
     async fn give_up(&self, job: &Job, cause: Cause, next: Next) -> Result<(), Stop> {
         let id = job.record.id.delivery(job.n).attempt(0);
-        let moved = match job.is_covering() {
-            true => Moved::Submitted { reference: None, keep_lease: false },
-            false => Moved::Failed(cause, next),
+        let moved = match (job.is_covering(), next) {
+            (true, Next::Later(again_ms)) => Moved::Covered { reference: None, again_ms },
+            (true, _) => Moved::Submitted { reference: None, keep_lease: false },
+            (false, next) => Moved::Failed(cause, next),
         };
         self.settle(Settle { id, token: job.token, moved }).await.map(drop)
     }

@@ -9,7 +9,7 @@ use crate::store::{Kept, StoreError};
 /// it costs the store no more than [`BYTES_A_SECOND`].
 const KEEP_MS: Ms = 30 * SECOND;
 const BYTES_A_SECOND: u64 = 100_000;
-/// The layout of what is kept. Another one is left alone: a gateway of that version owns it.
+/// The layout of what is kept. Of another one, or of other rules, nothing is taken over.
 const LAYOUT: u8 = 1;
 
 /// What this gateway kept last.
@@ -19,8 +19,6 @@ pub struct Keeping {
     place: u64,
     /// Its size in bytes.
     size: u64,
-    /// Another version's state is kept.
-    is_foreign: bool,
     /// What was kept by an earlier run has been looked for.
     pub is_loaded: bool,
 }
@@ -30,7 +28,7 @@ impl Watch {
     pub(super) async fn keep(&self, now: bool) -> Result<(), StoreError> {
         let last = *self.kept.lock().expect("no panic while held");
         let place = self.machine.read().expect("no panic while held").place;
-        if place <= last.place || last.is_foreign {
+        if place <= last.place {
             return Ok(());
         }
         let every = KEEP_MS.max(last.size * SECOND / BYTES_A_SECOND);
@@ -59,20 +57,13 @@ impl Watch {
             *self.kept.lock().expect("no panic while held") = keeping;
             return Ok(());
         };
-        let (radar, is_foreign) = match state.split_first() {
-            Some((&LAYOUT, state)) => match rmp_serde::from_slice::<Radar>(state) {
-                Ok(radar) => (radar, false),
-                Err(error) => {
-                    tracing::error!(%error, "The state of the radar cannot be read, and is forgotten.");
-                    return self.parts.evidence.forget().await;
-                }
-            },
-            _ => {
-                tracing::warn!("Another version of the gateway keeps the state of the radar; this one begins anew.");
-                (Radar::new(self.parts.rules.clone()), true)
-            }
-        };
-        *self.kept.lock().expect("no panic while held") = Keeping { place, is_foreign, ..keeping };
+        let known = state.split_first().filter(|(layout, _)| **layout == LAYOUT);
+        let radar = known.and_then(|(_, state)| rmp_serde::from_slice::<Radar>(state).ok());
+        let radar = radar.filter(|radar| *radar.rules() == self.parts.rules).unwrap_or_else(|| {
+            tracing::warn!("What is kept of the radar was made by another version; this one begins anew.");
+            Radar::new(self.parts.rules.clone())
+        });
+        *self.kept.lock().expect("no panic while held") = Keeping { place, ..keeping };
         let at = self.parts.clock.now();
         *self.machine.write().expect("no panic while held") = Machine { radar, place, mark: None, at };
         self.count_cells();

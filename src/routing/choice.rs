@@ -130,7 +130,9 @@ pub fn choose(offered: &[Offered], value: f64, rules: &Rules, draw: &mut dyn FnM
     }
     let reason = if reason == Reason::BestValue && by_weight { Reason::Weight } else { reason };
     let outlook = order.first().map(|ranked| offered[ranked.index].outlook);
-    let fall_back = outlook.filter(|outlook| order.len() > 1 && outlook.state != State::Healthy);
+    // Nobody is lost to a test, be it only of the small share that keeps all known.
+    let tested = |outlook: &Outlook| outlook.state != State::Healthy || lot == Lot::Explored;
+    let fall_back = outlook.filter(|outlook| order.len() > 1 && tested(outlook));
     Choice {
         lot,
         draw: decided,

@@ -69,6 +69,4 @@ pub trait Evidence: Send + Sync {
     async fn keep(&self, kept: Kept, cut: u64) -> Result<bool, StoreError>;
     /// The place and state that were kept last.
     async fn kept(&self) -> Result<Option<(u64, Vec<u8>)>, StoreError>;
-    /// Forgets log and state, and begins at place 1 again: the state cannot be read.
-    async fn forget(&self) -> Result<(), StoreError>;
 }

@@ -242,11 +242,21 @@ impl Delivery {
         }
     }
 
-    /// Whether a carrier took the last attempt, and has said nothing else than that it
-    /// arrived.
+    /// Whether a carrier took an attempt, and has said nothing else than that it arrived.
     pub fn is_with_carrier(&self) -> bool {
+        self.is_with_another(0)
+    }
+
+    /// The same for any other attempt than the `m`-th.
+    pub fn is_with_another(&self, m: u16) -> bool {
         let has = |attempt: &Attempt| matches!(attempt.state, AttemptState::Submitted | AttemptState::Delivered);
-        self.state > DeliveryState::Queued && self.attempts.last().is_some_and(has)
+        let mut others = (1..).zip(&self.attempts).filter(|(other, _)| *other != m);
+        self.state > DeliveryState::Queued && others.any(|(_, attempt)| has(attempt))
+    }
+
+    /// Whether a carrier has the text, and another one is to send it too.
+    pub fn is_covered(&self) -> bool {
+        self.channel == Channel::Sms && self.lease.is_none() && self.due.is_some() && self.is_with_carrier()
     }
 
     /// Nobody looks again after what a carrier has: it is not needed any more.

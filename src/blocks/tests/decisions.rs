@@ -74,6 +74,37 @@ fn a_network_that_is_down_raises_one_alarm_an_hour_and_blocks_nobody() {
 }
 
 #[test]
+fn a_networks_trouble_ends_when_codes_are_typed_again() {
+    let (mut world, cells) = World::settled(5, FINE);
+    let with = |ways| [(&cells[0], ways), (&cells[1], ways), (&cells[2], FINE), (&cells[3], FINE)];
+    world.run(50 * MINUTE, SECOND, &with(blocked(FINE)));
+    assert_eq!(world.state(&cells[0]), State::Suspect);
+    world.radar.take_changes();
+    world.run(10 * MINUTE, SECOND, &with(FINE));
+    assert!(cells.iter().all(|cell| world.state(cell) == State::Healthy));
+    world.run(2 * HOUR, 10 * SECOND, &with(FINE));
+    let changes = world.radar.take_changes();
+    assert!(!changes.iter().any(|change| change.what == What::Alarm), "{changes:?}");
+}
+
+#[test]
+fn probes_grow_rarer_with_age_and_follow_up_a_first_success() {
+    let (mut world, cells) = World::settled(3, FINE);
+    judged_until_blocked(&mut world, &cells, blocked(FINE), FINE);
+    let id = world.radar.table.find(&cells[0]).unwrap();
+    let due = |world: &World, lasted: u64, waited: u64, lift: f32| {
+        let mut cell = world.radar.table.cell(id).clone();
+        let now = world.now + lasted;
+        let case = cell.case.as_mut().unwrap();
+        (case.probed, case.passed, case.lift) = (now - waited, 3, lift);
+        world.radar.probe_due(&cell, now)
+    };
+    assert!(due(&world, HOUR, 150 * SECOND, 0.0) && !due(&world, HOUR, 149 * SECOND, 0.0));
+    assert!(!due(&world, 24 * HOUR, 10 * MINUTE, 0.0) && due(&world, 24 * HOUR, 15 * MINUTE, 0.0));
+    assert!(due(&world, 24 * HOUR, 60 * SECOND, 2.0) && !due(&world, 24 * HOUR, 59 * SECOND, 2.0));
+}
+
+#[test]
 fn a_single_carrier_is_not_blocked_without_contrast_but_is_with_rescues() {
     for rescues in [false, true] {
         let cell = key("a", "JP/1");
@@ -81,7 +112,8 @@ fn a_single_carrier_is_not_blocked_without_contrast_but_is_with_rescues() {
         world.run(3 * HOUR, 10 * SECOND, &[(&cell, FINE)]);
         world.radar.take_changes();
         for _ in 0..120 {
-            let m = world.send(&cell, Lot::Usual, blocked(Ways { receipts: Receipts::None, ..FINE }));
+            // The choice draws as long as somebody is suspect.
+            let m = world.send(&cell, Lot::Drawn, blocked(Ways { receipts: Receipts::None, ..FINE }));
             if rescues && m.is_multiple_of(2) {
                 world.later(70 * SECOND, Event::Rescued { m });
             }

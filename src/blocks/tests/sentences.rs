@@ -53,7 +53,7 @@ fn the_numbers_are_the_cells_and_change_with_one_receipt() {
 fn each_state_says_what_would_change_it() {
     let (mut world, cells) = World::settled(89, FINE);
     let healthy = world.radar.explain(&cells[0], world.now);
-    assert!(healthy.starts_with("healthy: of ") && healthy.contains("suspect from 4 nats on"), "{healthy}");
+    assert!(healthy.starts_with("healthy: of ") && healthy.contains("suspect from 4.5 nats on"), "{healthy}");
     let sick = Ways { delivered: 0.0, ..FINE };
     let cells_of = |ways| [(&cells[0], ways), (&cells[1], FINE), (&cells[2], FINE), (&cells[3], FINE)];
     world.run(15 * MINUTE, 2 * SECOND, &cells_of(sick));

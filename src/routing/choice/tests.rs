@@ -35,7 +35,8 @@ fn firsts(offered: &[Offered]) -> BTreeMap<(usize, String), u32> {
         assert!(!blocked(first) || choice.lot == Lot::Probe, "{choice:?}");
         let first_blocked = seen[1..].iter().position(|index| blocked(*index)).unwrap_or(seen.len());
         assert!(seen[1..].iter().skip(first_blocked).all(|index| blocked(*index)), "{choice:?}");
-        let served = offered.len() == 1 || offered[first].outlook.state == State::Healthy;
+        let usual = offered[first].outlook.state == State::Healthy && choice.lot != Lot::Explored;
+        let served = offered.len() == 1 || usual;
         assert_eq!(choice.fall_back.is_none(), served, "{choice:?}");
         seen.sort_unstable();
         assert_eq!(seen, (0..offered.len()).collect::<Vec<_>>());

@@ -84,17 +84,6 @@ impl Evidence for Embedded {
         let state = self.writer.run(|conn, _| facts::fact(conn, STATE)).await?;
         Ok(state.and_then(|state| read(&state)))
     }
-
-    async fn forget(&self) -> Result<()> {
-        self.writer
-            .run(|conn, _| {
-                facts::drop(conn, STATE)?;
-                facts::drop(conn, CELLS)
-            })
-            .await?;
-        *self.log.0.lock().expect("no panic while held") = Batches::default();
-        Ok(())
-    }
 }
 
 fn read(state: &[u8]) -> Option<(u64, Vec<u8>)> {

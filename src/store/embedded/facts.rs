@@ -19,10 +19,6 @@ pub fn set_once(conn: &Connection, name: &str, value: Vec<u8>) -> Result<Vec<u8>
     Ok(value)
 }
 
-pub fn drop(conn: &Connection, name: &str) -> Result<(), StoreError> {
-    super::shell::execute(conn, "DELETE FROM fact WHERE name = ?", [name])
-}
-
 pub fn set(conn: &Connection, name: &str, value: &[u8]) -> Result<(), StoreError> {
     conn.prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)")
         .and_then(|mut statement| statement.execute(params![name, value]))

@@ -50,11 +50,6 @@ impl Evidence for Redis {
         let place = place.ok_or_else(|| StoreError::unreadable("the place of a kept state"))?;
         Ok(Some((place, text[end + 1..].to_vec())))
     }
-
-    async fn forget(&self) -> Result<()> {
-        let keys = ["log", "marks", "state", "cells"].map(|name| self.keys.evidence(name));
-        self.call(&self.scripts.forget.on(keys)).await.map(drop)
-    }
 }
 
 /// An entry of the stream: its id and its fields.

@@ -24,7 +24,7 @@ macro_rules! scripts {
     };
 }
 scripts! { start resend check cancel view claim lease begin settle receive take give_back beat turn ping recall
-log index find tally opt_out opt_in switch once witness conclude forget }
+log index find tally opt_out opt_in switch once witness conclude }
 
 /// A script's first line says what it may do, and must stay first.
 fn whole(text: &str) -> String {

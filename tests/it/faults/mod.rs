@@ -136,7 +136,7 @@ fn carriers(carriers: &[(&str, &str, &Upstream, &str)], more: &str) -> (Setup, S
     }
     let address = url.trim_start_matches("http://").to_owned();
     // The small share that goes elsewhere is not what these tests are about.
-    let setup = setup.option("OTP_ROUTING__EXPLORE_PERCENT", "0");
+    let setup = setup.option("OTP_ROUTING__EXPLORE_PER_MILLE", "0");
     (setup.argument("--listen").argument(&address).config(&config), url)
 }
 

@@ -81,7 +81,6 @@ async fn carriers_need(store: &Store) {
     let kept = Kept { place, state: vec![1], cells: vec![("cell".into(), "{}".into())] };
     assert!(store.evidence.keep(kept, place).await.expect("keep"));
     assert_eq!(store.evidence.kept().await.expect("kept"), Some((place, vec![1])));
-    store.evidence.forget().await.expect("forget");
 }
 
 /// Every script is called, and nothing is refused to the user.

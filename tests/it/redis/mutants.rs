@@ -75,7 +75,6 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
     ("places jump", "witness", "tonumber(place) + 1", "tonumber(place) + 2"),
     ("any state replaces", "conclude", "place >= tonumber(ARGV[1])", "false"),
     ("the log is never cut", "conclude", "redis.call('XTRIM', KEYS[1], 'MINID', ARGV[3] .. '-0')", ""),
-    ("repeats are remembered", "forget", "KEYS[1], KEYS[2], KEYS[3]", "KEYS[1], KEYS[3]"),
     ("everybody is the one", "once", "if given then", "if false then"),
     ("declining pauses nothing", "receive", "own.p = math.max(own.p, now + a.z)", ""),
     ("one more than the limit", "take", "if used < most then break end", "if used <= most then break end"),

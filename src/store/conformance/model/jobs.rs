@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Model, What, due, erase, is_over, status};
-use crate::model::{AttemptState, Cause, DeliveryId, DeliveryState, Digest, Ms, Status};
+use crate::model::{AttemptState, Cause, Channel, DeliveryId, DeliveryState, Digest, Ms, Status};
 use crate::store::conformance::operation::Answer;
 use crate::store::record::HeldUntil;
 use crate::store::{
@@ -18,11 +18,14 @@ pub fn hold(lease: Lease, now: Ms) -> HeldUntil {
 
 /// A carrier took the last attempt and may still report about it.
 pub fn carrier_has(delivery: &Delivery) -> bool {
-    delivery.state != DeliveryState::Queued
-        && delivery
-            .attempts
-            .last()
-            .is_some_and(|attempt| matches!(attempt.state, AttemptState::Submitted | AttemptState::Delivered))
+    delivery.state != DeliveryState::Queued && has_it(delivery, 0)
+}
+
+/// Another attempt than `but` is with its carrier, or has arrived.
+fn has_it(delivery: &Delivery, but: u16) -> bool {
+    let others = (1..).zip(&delivery.attempts).filter(|(m, _)| *m != but);
+    let mut states = others.map(|(_, attempt)| attempt.state);
+    states.any(|state| state == AttemptState::Submitted || state == AttemptState::Delivered)
 }
 
 /// How far a state is; nothing comes after 4.
@@ -64,9 +67,10 @@ fn nth(attempts: &mut [Attempt], m: u16) -> Option<&mut Attempt> {
     attempts.iter_mut().zip(1..).find(|(_, number)| *number == m).map(|(attempt, _)| attempt)
 }
 
-/// Somebody works on it, or will.
+/// A text that somebody looks at again while its carrier has it.
 fn is_looked_after(delivery: &Delivery) -> bool {
-    !is_over(delivery.state) && (delivery.lease.is_some() || delivery.due.is_some())
+    let waits = delivery.lease.is_none() && delivery.due.is_some() && !is_over(delivery.state);
+    waits && delivery.channel == Channel::Sms && carrier_has(delivery)
 }
 
 /// What a carrier has, and nobody holds, is left to it.
@@ -223,6 +227,8 @@ impl Model {
             Progress::Delivered => (AttemptState::Delivered, DeliveryState::Delivered, None),
             Progress::Failed(cause) => (AttemptState::Failed, DeliveryState::Failed, Some(cause)),
         };
+        let looked_after = is_looked_after(delivery);
+        let another_has_it = delivery.state != DeliveryState::Queued && has_it(delivery, op.id.m);
         let attempt = nth(&mut delivery.attempts, op.id.m).expect("counted above");
         let before_it = attempt.state;
         learn(attempt, attempt_state, cause, now);
@@ -231,7 +237,7 @@ impl Model {
         }
         let is_last = usize::from(op.id.m) == last;
         match op.progress {
-            Progress::Delivered if op.then == Then::Doubt && is_looked_after(delivery) => {}
+            Progress::Delivered if op.then == Then::Doubt && looked_after => {}
             Progress::Delivered => progress(delivery, state, cause, now),
             Progress::Ringing | Progress::Answered if is_last => progress(delivery, state, cause, now),
             Progress::Failed(_) if is_last && certainty(before_it) < 3 => {
@@ -242,7 +248,7 @@ impl Model {
                 if with_carrier && op.then == Then::Another && is_open && unheard {
                     (delivery.lease, delivery.due) = (None, Some(now));
                     delivery.retries += 1;
-                } else if with_carrier {
+                } else if with_carrier && !another_has_it {
                     progress(delivery, state, cause, now);
                 }
             }

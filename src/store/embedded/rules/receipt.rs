@@ -9,6 +9,7 @@ pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
     let (before, open) = (record.clone(), record.is_open(now));
     let Some(delivery) = record.delivery_mut(op.id.delivery.n) else { return Received::Unknown };
     let is_last = usize::from(op.id.m) == delivery.attempts.len();
+    let (covered, another_has_it) = (delivery.is_covered(), delivery.is_with_another(op.id.m));
     let Some(attempt) = usize::from(op.id.m).checked_sub(1).and_then(|i| delivery.attempts.get_mut(i)) else {
         return Received::Unknown;
     };
@@ -25,7 +26,7 @@ pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
     if attempt.reference.is_none() {
         attempt.reference = op.kept_reference().map(str::to_owned);
     }
-    let covered = !delivery.state.is_final() && (delivery.due.is_some() || delivery.lease.is_some());
+    let covered = covered && !delivery.state.is_final();
     if op.then == Then::Doubt && covered && delivery_state == DeliveryState::Delivered {
         // Its attempt has it; the delivery waits for what is more certain.
     } else if delivery_state == DeliveryState::Delivered {
@@ -45,7 +46,7 @@ pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
             delivery.lease = None;
             delivery.due = Some(now);
             delivery.retries += 1;
-        } else if !in_hands {
+        } else if !in_hands && !another_has_it {
             delivery.advance(delivery_state, cause, now);
         }
     }

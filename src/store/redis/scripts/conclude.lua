@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Keeps what was made of the log of evidence, and drops what nobody needs any more.
 -- KEYS  1 the log, 2 the highest batch of each gateway, 3 the state, `place bytes`,
 --       4 the same to be read by people

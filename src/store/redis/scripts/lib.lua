@@ -98,10 +98,13 @@ local function advance(delivery, state, cause, now)
   return true
 end
 
--- Whether a carrier took the last attempt, and has said nothing else than that it arrived.
-local function is_with_carrier(delivery)
-  local last = delivery.x[#delivery.x]
-  return delivery.s > QUEUED and last and (last.s == 2 or last.s == 3)
+-- Whether a carrier took an attempt (other than `but`), and has said nothing else than that
+-- it arrived.
+local function is_with_carrier(delivery, but)
+  for m, attempt in ipairs(delivery.x) do
+    if m ~= but and (attempt.s == 2 or attempt.s == 3) then return delivery.s > QUEUED end
+  end
+  return false
 end
 
 -- Nobody looks again after what a carrier has: it is not needed any more.

@@ -13,6 +13,10 @@ local delivery = record and record.d[a.n]
 local attempt = delivery and delivery.x[a.m]
 if not attempt then return { 'unknown' } end
 if delivery.z == a.o then return { 'moved', now, pack_record(record) } end
+-- A carrier has the text, and another one is to send it too.
+local covered = delivery.c == SMS and delivery.s < DELIVERED and delivery.q and not delivery.u
+  and is_with_carrier(delivery)
+local another_has_it = is_with_carrier(delivery, a.m)
 local attempt_state = ({ ringing = 2, answered = 2, delivered = 3, failed = 4 })[a.p]
 local state = ({ ringing = RINGING, answered = ANSWERED, delivered = DELIVERED, failed = FAILED })[a.p]
 local moved, was = false, attempt.s
@@ -25,7 +29,6 @@ if a.f and not attempt.f then
   moved = true
 end
 local is_last, TAKEN = a.m == #delivery.x, 2
-local covered = delivery.s < DELIVERED and (delivery.q or delivery.u)
 if a.y and covered and state == DELIVERED then
   -- Its attempt has it; the delivery waits for what is more certain.
 elseif state == DELIVERED or is_last and state ~= FAILED then
@@ -40,7 +43,7 @@ elseif is_last and was < 3 then
   if a.x and status_at(record, now) == PENDING and not in_hands and delivery.s < ANSWERED then
     unlease(delivery, now)
     delivery.r = (delivery.r or 0) + 1
-  elseif not in_hands then
+  elseif not in_hands and not another_has_it then
     advance(delivery, FAILED, a.w, now)
   end
 end
