@@ -92,7 +92,7 @@ fn ours_follows_other_rules() {
     let block = event("kind = \"block\"\ncarrier = \"cheap\"");
     let plan = small(&block);
     let mut rules = Rules::default();
-    rules.states.block_at = 1e9;
+    (rules.states.block_at, rules.states.pool_block_at) = (1e9, 1e9);
     let deaf = outcome(&plan, 1, &mut Ours::new(&plan, rules, plan.value));
     assert!(deaf.detections.iter().all(|detection| detection.judged.is_none()), "{:?}", deaf.detections);
     let usual = outcome(&plan, 1, &mut Ours::new(&plan, Rules::default(), plan.value));

@@ -168,7 +168,7 @@ pub fn abandoned(delivery: &mut Delivery, now: Ms) -> bool {
     if delivery.state.is_final() || delivery.lease.take().is_none() {
         return false;
     }
-    let awaits_receipt = delivery.channel == Channel::Sms && delivery.is_with_carrier() && delivery.due.is_none();
+    let awaits_receipt = delivery.channel == Channel::Sms && delivery.is_with_carrier();
     delivery.due = (!awaits_receipt).then_some(now);
     true
 }
