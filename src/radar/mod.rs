@@ -28,12 +28,12 @@ use crate::telemetry::Metrics;
 
 /// How often the log is written and read. A decision is seen by all within two of these
 /// and the answers of the store.
-const ROUND: Duration = Duration::from_millis(400);
+const ROUND: Duration = Duration::from_millis(800);
 /// Batches that are read at a time.
 const READ_AT_ONCE: usize = 500;
 /// Time is written into the log when nothing else was for so long, as long as messages
 /// are followed: what does not come is evidence too.
-const TICK_MS: Ms = SECOND;
+const TICK_MS: Ms = 5 * SECOND;
 /// A change that is older than this was published by whoever saw it then.
 const NEWS_MS: Ms = 60 * SECOND;
 

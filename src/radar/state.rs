@@ -19,6 +19,8 @@ pub struct Keeping {
     place: u64,
     /// Its size in bytes.
     size: u64,
+    /// When this gateway last asked whether it is the one that keeps it.
+    asked: Ms,
     /// What was kept by an earlier run has been looked for.
     pub is_loaded: bool,
 }
@@ -32,6 +34,11 @@ impl Watch {
             return Ok(());
         }
         let every = KEEP_MS.max(last.size * SECOND / BYTES_A_SECOND);
+        let at = self.parts.clock.now();
+        if !now && at < last.asked + every {
+            return Ok(());
+        }
+        self.kept.lock().expect("no panic while held").asked = at;
         if !now && !self.parts.fleet.only_one("evidence state", every).await? {
             return Ok(());
         }
@@ -39,7 +46,7 @@ impl Watch {
         let (place, size) = (kept.place, kept.state.len() as u64);
         // What was kept before may still be what another gateway reads.
         self.parts.evidence.keep(kept, last.place).await?;
-        *self.kept.lock().expect("no panic while held") = Keeping { place, size, ..last };
+        *self.kept.lock().expect("no panic while held") = Keeping { place, size, asked: at, ..last };
         Ok(())
     }
 
