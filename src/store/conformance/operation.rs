@@ -146,7 +146,8 @@ impl Operation {
             Operation::Receive(op) => vec![op.pause_ms],
             Operation::Settle(op) => match op.moved {
                 crate::store::Moved::Failed(_, crate::store::Next::Later(ms))
-                | crate::store::Moved::Unknown(crate::store::Next::Later(ms)) => vec![ms],
+                | crate::store::Moved::Unknown(crate::store::Next::Later(ms))
+                | crate::store::Moved::Covered { again_ms: ms, .. } => vec![ms],
                 _ => Vec::new(),
             },
             _ => Vec::new(),
