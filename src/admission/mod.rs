@@ -18,7 +18,7 @@ use crate::delivery::Deliveries;
 use crate::model::{Channel, Country, E164, NumberKind, Refusal, TenantId};
 use crate::number::Parsed;
 use crate::seal::Keys;
-use crate::store::{Archive, Consents, Destination, Limits, Memo, Store, StoreError, Taken, Taking};
+use crate::store::{Archive, AttemptLog, Consents, Destination, Limits, Memo, Store, StoreError, Taken, Taking};
 use crate::telemetry::Metrics;
 
 pub use channels::{ChannelState, Channels, Closed, Wanted, Why};
@@ -133,18 +133,21 @@ impl Admission {
         }
     }
 
-    /// What is remembered of a number. Nothing, if the store is away: it helps, and holds
-    /// nobody up.
+    /// What is remembered of a number from everybody's attempts. Nothing, if the store is
+    /// away: it helps, and stops nobody.
     pub async fn memory(&self, to: &Destination) -> Memory {
-        let attempts = self.archive.attempts(to.partition, to.hash, memory::REMEMBERED).await.unwrap_or_default();
-        Memory::of(&attempts, self.clock.now())
+        Memory::of(&self.attempts(to).await, self.clock.now())
     }
 
     /// The same from what one tenant sent: nobody is told what others did.
     pub async fn memory_of(&self, tenant: &TenantId, to: &Destination) -> Memory {
-        let mut attempts = self.archive.attempts(to.partition, to.hash, memory::REMEMBERED).await.unwrap_or_default();
+        let mut attempts = self.attempts(to).await;
         attempts.retain(|attempt| attempt.submitted.tenant == *tenant);
         Memory::of(&attempts, self.clock.now())
+    }
+
+    async fn attempts(&self, to: &Destination) -> Vec<AttemptLog> {
+        self.archive.attempts(to.partition, to.hash, memory::REMEMBERED).await.unwrap_or_default()
     }
 
     /// Where the channel is ours to choose: a call, if texts are known not to arrive there.

@@ -210,6 +210,11 @@ impl Radar {
         all.into_iter().map(|(key, id)| (key, self.view(id)))
     }
 
+    /// The state of each cell, in no order that means anything.
+    pub fn states(&self) -> impl Iterator<Item = State> {
+        self.table.entries().map(|(id, _)| self.table.cell(id).state)
+    }
+
     fn view(&self, id: u32) -> CellView {
         let cell = self.table.cell(id);
         let (typed, received) = self.usual(id, self.now);

@@ -144,8 +144,8 @@ impl Deliveries {
         for (i, choice) in choices.iter().enumerate() {
             let Some(line) = self.parts.carriers.get(&choice.carrier) else { continue };
             let cell = cell(&choice.carrier, choice.sender.as_ref());
-            let all_blocked = candidates.iter().all(|candidate| candidate.outlook.state == State::Blocked);
-            if choice.lot == Lot::Probe && !all_blocked && !self.may_probe(&cell).await {
+            let others_work = || candidates.iter().any(|candidate| candidate.outlook.state != State::Blocked);
+            if choice.lot == Lot::Probe && others_work() && !self.may_probe(&cell).await {
                 continue;
             }
             if let Some((cause, wait_ms)) = self.held_back(line, channel, choice).await? {

@@ -218,7 +218,7 @@ impl Watch {
 
     fn count_cells(&self) {
         let radar = self.radar();
-        let states: Vec<State> = radar.cells().map(|(_, view)| view.state).collect();
+        let states: Vec<State> = radar.states().collect();
         self.calm.store(states.iter().all(|state| *state == State::Healthy), Ordering::Relaxed);
         for state in [State::Healthy, State::Suspect, State::Blocked, State::Ramp] {
             self.parts.metrics.cells(state_word(state), states.iter().filter(|other| **other == state).count());

@@ -13,7 +13,7 @@ pub const DLT_TEMPLATE: &str = "1107000000000000001";
 pub fn options(vendor: &str, private_key: &str) -> Vec<(&'static str, String)> {
     let fixed: &[(&str, &str)] = match vendor {
         "twilio" => &[("account_sid", "AC00000000000000000000000000000000"), ("auth_token", "test_token")],
-        "plivo" => &[("auth_id", "MAXXXXXXXXXXXXXXXXXX"), ("auth_token", "plivo-auth-token")],
+        "plivo" => &[("auth_id", "MA0123456789ABCDEFGH"), ("auth_token", "plivo-auth-token")],
         "infobip" => &[("api_key", "infobip-api-key")],
         "vonage" => &[
             ("application_id", "00000000-0000-4000-8000-000000000001"),

@@ -168,7 +168,7 @@ impl Model {
         };
         let attempt = nth(&mut delivery.attempts, op.id.m);
         match &op.moved {
-            Moved::Submitted { reference, keep_lease } => {
+            Moved::Submitted { reference, .. } | Moved::Covered { reference, .. } => {
                 let mut fell = false;
                 if let Some(attempt) = attempt {
                     attempt.reference = reference.clone().or(attempt.reference.take());
@@ -177,21 +177,13 @@ impl Model {
                     fell = attempt.state == AttemptState::Failed;
                 }
                 progress(delivery, DeliveryState::Submitted, None, now);
-                if !keep_lease && !fell {
-                    (delivery.lease, delivery.due) = (None, None);
-                }
-            }
-            Moved::Covered { reference, again_ms } => {
-                let mut fell = false;
-                if let Some(attempt) = attempt {
-                    attempt.reference = reference.clone().or(attempt.reference.take());
-                    learn(attempt, AttemptState::Submitted, None, now);
-                    fell = attempt.state == AttemptState::Failed;
-                }
-                progress(delivery, DeliveryState::Submitted, None, now);
-                if !fell {
-                    let again = now + again_ms;
-                    (delivery.lease, delivery.due) = (None, (again < expires).then_some(again));
+                let again = match op.moved {
+                    Moved::Covered { again_ms, .. } => Some(now + again_ms).filter(|again| *again < expires),
+                    _ => None,
+                };
+                let held = matches!(op.moved, Moved::Submitted { keep_lease: true, .. });
+                if !held && !fell {
+                    (delivery.lease, delivery.due) = (None, again);
                 }
             }
             Moved::Failed(cause, next) => {

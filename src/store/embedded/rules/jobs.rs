@@ -120,24 +120,22 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
         }
     }
     match op.moved {
-        Moved::Submitted { keep_lease, .. } => {
-            delivery.advance(DeliveryState::Submitted, None, now);
-            if !keep_lease && !overtaken {
-                delivery.lease = None;
-                delivery.due = None;
-            }
-        }
+        Moved::Submitted { keep_lease, .. } => taken(delivery, keep_lease || overtaken, None, now),
         Moved::Covered { again_ms, .. } => {
-            delivery.advance(DeliveryState::Submitted, None, now);
-            if !overtaken {
-                delivery.lease = None;
-                delivery.due = Some(now + again_ms).filter(|due| *due < expires);
-            }
+            taken(delivery, overtaken, Some(now + again_ms).filter(|due| *due < expires), now);
         }
         Moved::Failed(cause, next) => follow(delivery, cause, next, expires, now),
         Moved::Unknown(next) => follow(delivery, Cause::TemporaryCarrierFault, next, expires, now),
     }
     slot.record.clone().map_or(Settled::Lost, Settled::Done)
+}
+
+/// A carrier has it; unless its lease is kept, it is looked at again when it is `due`.
+fn taken(delivery: &mut Delivery, keep_lease: bool, due: Option<Ms>, now: Ms) {
+    delivery.advance(DeliveryState::Submitted, None, now);
+    if !keep_lease {
+        (delivery.lease, delivery.due) = (None, due);
+    }
 }
 
 fn follow(delivery: &mut Delivery, cause: Cause, next: Next, expires: Ms, now: Ms) {
