@@ -404,6 +404,11 @@ pub struct Ran {
 
 /// Runs a command of the program to its end.
 pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    run_within(Duration::from_secs(30), arguments, variables).await
+}
+
+/// The same for one that may take its time.
+pub async fn run_within(limit: Duration, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     let mut child = Command::new(program())
         .args(arguments)
         .env_remove("OTP_API_KEY")
@@ -417,7 +422,7 @@ pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     let [out, err] = [(); 2].map(|()| Arc::new(Mutex::new(String::new())));
     let readers =
         [collect(child.stdout.take().unwrap(), out.clone()), collect(child.stderr.take().unwrap(), err.clone())];
-    let ended = until(Duration::from_secs(30), "the end of a command", || {
+    let ended = until(limit, "the end of a command", || {
         let ended = child.try_wait().unwrap();
         async move { ended }
     })
