@@ -11,7 +11,7 @@ use super::{Deliveries, Wording};
 use crate::blocks::{CellKey, Lot, State};
 use crate::model::{AttemptId, AttemptState, Cause, Channel, Digest, E164, LimitName, Ms, SECOND, Sender};
 use crate::routing::{self, Ask, Choice};
-use crate::store::{Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taking};
+use crate::store::{Attempt, Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taking};
 
 /// How long a turn of one carrier's pace is waited for while another could take it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -134,10 +134,13 @@ impl Deliveries {
         let mut candidates = self.parts.carriers.candidates(channel, country, now, outlook);
         // Who failed here for good is not asked again, whoever else is busy; and what is
         // sent because another's message may not arrive is sent by somebody else.
+        let covers = job.is_covering();
         candidates.retain(|candidate| {
-            let tried = tried.contains(&(channel, candidate.name.as_str()));
-            let lost = delivery.attempts.iter().any(|attempt| attempt.is_lost_on(&candidate.name));
-            !(lost || job.is_covering() && tried)
+            let rules_out = |attempt: &Attempt| {
+                let has_it = attempt.carrier == candidate.name && attempt.state != AttemptState::Failed;
+                attempt.is_lost_on(&candidate.name) || covers && has_it
+            };
+            !delivery.attempts.iter().any(rules_out)
         });
         let choices = routing::order(&candidates, ask, &self.rules, &mut draw);
         let mut retry = Retry::default();

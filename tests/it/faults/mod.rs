@@ -2,7 +2,9 @@
 //! and who takes over. The profiles are folders of an operator's own, so these tests
 //! hold that option as well.
 
+mod blocked;
 mod breakers;
+mod covers;
 mod crowd;
 mod receipts;
 mod submits;
@@ -112,17 +114,25 @@ fn profiles(folder: &Path) {
     }
 }
 
+/// Keeps the sandbox's carriers out of what a test is about.
+const NOWHERE: &str = "countries = [\"AQ\"]";
+
 /// Carriers of these profiles, each asked before the ones after it, the sandbox last.
 /// Returns the setup and the gateway's address.
 fn carriers(carriers: &[(&str, &str, &Upstream, &str)], more: &str) -> (Setup, String) {
+    carriers_before(carriers, more, "")
+}
+
+/// The same with what is said of the sandbox's carriers.
+fn carriers_before(carriers: &[(&str, &str, &Upstream, &str)], more: &str, sandbox: &str) -> (Setup, String) {
     let setup = Gateway::setup().argument("--relaxed-limits");
     let folder = setup.folder().join("profiles");
     profiles(&folder);
     let url = format!("http://127.0.0.1:{}", free_port());
     let mut config = format!(
         "[server]\npublic_url = \"{url}\"\n[carrier_profiles]\ndir = {folder:?}\n[delivery]\nsubmit_timeout_seconds = 1\n\
-         retry_first_seconds = 1\n{more}\n[carriers.sandbox-a]\nprofile = \"sandbox\"\nweight = 0\n\
-         [carriers.sandbox-b]\nprofile = \"sandbox\"\nweight = 0\n"
+         retry_first_seconds = 1\n{more}\n[carriers.sandbox-a]\nprofile = \"sandbox\"\nweight = 0\n{sandbox}\n\
+         [carriers.sandbox-b]\nprofile = \"sandbox\"\nweight = 0\n{sandbox}\n"
     );
     for (i, (name, profile, upstream, own)) in carriers.iter().enumerate() {
         // Drawn by weight: one in a billion draws differs.

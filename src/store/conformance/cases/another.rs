@@ -5,7 +5,8 @@ use super::super::failure::{Told, expected, holds, same};
 use super::super::world::World;
 use crate::model::{AttemptId, AttemptState, Cause, Channel, DeliveryState, Digest, HOUR, MINUTE};
 use crate::store::{
-    Begin, Begun, Delivery, Moved, Next, Progress, REFERENCE_BYTES, Receive, Received, Record, Settled, Then,
+    Begin, Begun, Delivery, Moved, Next, Progress, REFERENCE_BYTES, Receive, Received, Record, Resend, Resent, Settled,
+    Then,
 };
 
 const FILTERED: Progress = Progress::Failed(Cause::CarrierFiltered);
@@ -277,7 +278,10 @@ pub async fn what_has_ended_is_covered_no_more(w: &World) -> Told {
     w.check(approved.id, 0).await?;
     let (_, canceled) = covered(w, 60).await?;
     w.cancel(canceled.id).await?;
-    for id in [approved.id, canceled.id] {
+    let (_, resent) = covered(w, 60).await?;
+    let called = Resend { channel: Channel::Voice, ..w.resend(resent.id) };
+    expected!(w.store.numbers.resend(called).await?, Resent::Queued(_));
+    for id in [approved.id, canceled.id, resent.id] {
         let rests = &w.get(id).await?.record.deliveries[0];
         same("its carrier has it", (rests.state, rests.due), (DeliveryState::Submitted, None))?;
     }

@@ -95,6 +95,7 @@ impl Model {
 
     fn deliver(&mut self, id: RecordId, channel: Channel, asked_by: AskedBy, lease: Lease, now: Ms) -> View {
         let record = self.record_mut(id).expect("the caller has just seen it");
+        record.deliveries.iter_mut().for_each(super::jobs::stop_looking);
         record.deliveries.push(Delivery {
             channel,
             asked_by,

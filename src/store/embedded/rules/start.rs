@@ -64,6 +64,8 @@ pub fn resend(slot: &mut Slot, op: &Resend, now: Ms) -> Resent {
 fn deliver(slot: &mut Slot, channel: Channel, asked_by: AskedBy, lease: Lease, limits: &NumberLimits, now: Ms) {
     if let Some(record) = &mut slot.record {
         let held = HeldUntil { token: lease.token, until: now + lease.ms };
+        // What the person asked for stands in for what was to cover an older one.
+        record.deliveries.iter_mut().for_each(Delivery::uncover);
         record.deliveries.push(Delivery::queued(channel, asked_by, now, held));
     }
     slot.usage.sent.push(Sent { at: now, channel });

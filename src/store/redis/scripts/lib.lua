@@ -312,6 +312,8 @@ end
 
 -- Adds a delivery whose lease the accepting gateway holds.
 local function deliver(record, channel, asked_by, token, lease_ms, now)
+  -- What the person asked for stands in for what was to cover an older one.
+  for _, older in ipairs(record.d) do uncover(older) end
   table.insert(record.d, {
     c = channel, a = asked_by, s = QUEUED, b = now, h = now, q = now,
     t = token, u = now + lease_ms, x = {},
