@@ -1,7 +1,7 @@
 //! What is remembered of a number from the log of its attempts: which channel worked
 //! last, and which one its line or its network does not let through. Pure.
 
-use crate::model::{AttemptState, Cause, Channel, DAY, HOUR, MINUTE, Ms};
+use crate::model::{AttemptState, Cause, Channel, DAY, HOUR, MINUTE, Ms, RecordId, RecordKind};
 use crate::store::AttemptLog;
 
 /// How far back in the log of a number is looked.
@@ -18,6 +18,8 @@ pub struct Memory {
     pub rather_calls: bool,
     /// Channels that do not get through, why, and until when that is believed.
     pub blocked: Vec<(Channel, Cause, Ms)>,
+    /// The newest verification of the last day, of whichever tenant.
+    pub newest: Option<RecordId>,
 }
 
 impl Memory {
@@ -45,7 +47,13 @@ impl Memory {
                 _ => None,
             })?
         });
+        let mut lately = attempts.iter().filter(|attempt| now.saturating_sub(attempt.submitted.started) < DAY);
+        let newest = lately.find_map(|attempt| {
+            let record = attempt.submitted.id.delivery.record;
+            (record.kind() == RecordKind::Verification).then_some(record)
+        });
         Memory {
+            newest,
             worked: worked.map(|attempt| (attempt.submitted.channel, attempt.submitted.started)),
             rather_calls,
             blocked: blocked.collect(),

@@ -5,6 +5,7 @@ use super::event::{CellKey, Lot, Message, Outcome};
 use super::groups::sign_says;
 use super::outlook::State;
 use super::pending::Pending;
+use super::probe::has_covers;
 use super::radar::{Radar, place};
 use super::score::{Credit, LEVELS, came, levels, missing, most};
 use crate::model::Ms;
@@ -25,7 +26,7 @@ impl Radar {
         let network = self.table.cell(id).network;
         self.pass_probes(network, id);
         let shaded = self.table.network(network).suspects > 0;
-        let alone = self.table.network(network).cells.len() < 2;
+        let uncovered = !has_covers(key.channel) || self.table.network(network).cells.len() < 2;
         let cell = self.table.cell_mut(id);
         cell.last_sent = (at / 1000) as u32;
         cell.tally.sent = cell.tally.sent.saturating_add(1);
@@ -39,7 +40,11 @@ impl Radar {
             lot,
             credit: Credit::default(),
             complaint: 0.0,
-            horizon: if alone || (cell.state == State::Healthy && lot != Lot::Explored) { 0 } else { fall_back as u32 },
+            horizon: if uncovered || (cell.state == State::Healthy && lot != Lot::Explored) {
+                0
+            } else {
+                fall_back as u32
+            },
             typed_age: None,
             sign_age: None,
             outcome: None,

@@ -10,18 +10,31 @@ use super::radar::{Radar, place};
 use super::score::missing;
 use crate::model::{Channel, Ms};
 
+/// Whether the same code may go out through another carrier meanwhile. Nobody is called
+/// twice for one click.
+pub(super) fn has_covers(channel: Channel) -> bool {
+    channel == Channel::Sms
+}
+
 impl Radar {
     /// Whether a blocked cell may have a probe.
-    pub(super) fn probe_due(&self, cell: &Cell, now: Ms) -> bool {
+    pub(super) fn probe_due(&self, cell: &Cell, channel: Channel, now: Ms) -> bool {
         let rules = &self.rules.probe;
         // What has lasted long will last: the longer, the rarer.
         let lasted = now.saturating_sub(Ms::from(cell.state_since) * 1000);
         let every = rules.every_ms.max(lasted / Ms::from(rules.per_age.max(1)));
         cell.case.as_ref().is_some_and(|case| {
             // A first code that came through is followed up soon.
-            let (every, after) = if case.lift > 0.0 { (rules.hopeful_ms, 1) } else { (every, rules.after_messages) };
-            case.passed >= rules.at_latest_messages
-                || (case.passed >= after && now.saturating_sub(case.probed) >= every)
+            let hopeful = case.lift > 0.0;
+            let waited = |least: Ms| {
+                let every = if hopeful { rules.hopeful_ms } else { every.max(least) };
+                now.saturating_sub(case.probed) >= every
+            };
+            if !has_covers(channel) {
+                return waited(rules.uncovered_every_ms);
+            }
+            let after = if hopeful { 1 } else { rules.after_messages };
+            case.passed >= rules.at_latest_messages || (case.passed >= after && waited(0))
         })
     }
 

@@ -243,7 +243,7 @@ impl Radar {
             label: cell.label,
             mean,
             sd,
-            probe_due: cell.state == State::Blocked && self.probe_due(cell, now.max(self.now)),
+            probe_due: cell.state == State::Blocked && self.probe_due(cell, key.channel, now.max(self.now)),
             fall_back_after,
             receipts_count,
             p50: cell.sign_step(0),

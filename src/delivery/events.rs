@@ -195,7 +195,9 @@ impl Deliveries {
         }
         let (channel, country, now) = (delivery.channel, record.to.country, self.parts.clock.now());
         let tried = |name: &str| record.tried().any(|(over, tried)| over == channel && tried == name);
-        let ready = |line: &Line| self.parts.carriers.standing(line, channel, now) == Standing::Ready;
+        // One that rests is waited for if it was to cover this text anyhow.
+        let covered = delivery.is_covered();
+        let ready = |line: &Line| covered || self.parts.carriers.standing(line, channel, now) == Standing::Ready;
         let mut lines = self.parts.carriers.lines().iter();
         record.is_open(now) && lines.any(|line| line.permits(channel, country) && ready(line) && !tried(line.name()))
     }

@@ -9,7 +9,9 @@ use super::carriers::{Line, draw};
 use super::payload::Payload;
 use super::{Deliveries, Wording};
 use crate::blocks::{CellKey, Lot, State};
-use crate::model::{AttemptId, AttemptState, Cause, Channel, Digest, E164, LimitName, Ms, SECOND, Sender};
+use crate::model::{
+    AttemptId, AttemptState, Cause, Channel, Digest, E164, LimitName, MINUTE, Ms, RecordId, SECOND, Sender, Status,
+};
 use crate::routing::{self, Ask, Choice};
 use crate::store::{Attempt, Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taking};
 
@@ -20,11 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// of it.
 const PROBE_MS: Ms = 3 * SECOND;
 
+/// Who starts again this soon after a verification in vain gets another carrier.
+const JUST_BEFORE_MS: Ms = 10 * MINUTE;
+
 /// A delivery whose lease we hold.
 pub struct Job {
     pub record: Record,
     pub n: u16,
     pub token: Digest,
+    /// The newest verification of the same number before this one, if it was lately.
+    pub before: Option<RecordId>,
 }
 
 /// A job whose secrets are open.
@@ -123,9 +130,14 @@ impl Deliveries {
             Ok(opened) => opened,
             Err(cause) => return self.give_up(&job, cause, Next::Never).await,
         };
-        let tried: Vec<_> = job.record.tried().collect();
-        let ask = Ask { channel, tried: &tried, value: self.parts.routing.value };
         let (now, country) = (self.parts.clock.now(), job.record.to.country);
+        let before = self.in_vain(&job).await?;
+        let mut tried: Vec<_> = job.record.tried().collect();
+        let just_before = before
+            .iter()
+            .filter(|before| before.tenant == job.record.tenant && now.saturating_sub(before.created) < JUST_BEFORE_MS);
+        tried.extend(just_before.flat_map(Record::tried));
+        let ask = Ask { channel, tried: &tried, value: self.parts.routing.value, aside: before.is_some() };
         let cell = |carrier: &str, sender: Option<&Sender>| {
             let sender = sender.map(|sender| sender.id.as_str());
             self.cell(&job.record, &opened.to, channel, carrier, sender)
@@ -186,6 +198,14 @@ impl Deliveries {
             }
             (Some(cause), _) => self.give_up(&job, cause, self.next(&job, false, &retry)).await,
         }
+    }
+
+    /// The number's verification before this one, if its code was not typed. One person
+    /// who never types says the same each time: the first of a day counts.
+    async fn in_vain(&self, job: &Job) -> Result<Option<Record>, Stop> {
+        let Some(before) = job.before.filter(|before| *before != job.record.id) else { return Ok(None) };
+        let before = self.parts.store.numbers.read(before).await?;
+        Ok(before.filter(|before| before.status != Status::Approved))
     }
 
     /// Why a carrier is not asked now, and for how long: it is on trial and another

@@ -105,7 +105,7 @@ impl Messages {
         match started? {
             Started::Created(view) | Started::Joined(view) | Started::JoinedWaiting(view, _) => {
                 if !view.replayed {
-                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease);
+                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, None);
                 }
                 Ok(view)
             }

@@ -40,6 +40,8 @@ pub struct Ask<'a> {
     pub tried: &'a [(Channel, &'a str)],
     /// What a received code is worth; `None`: ten times the dearest price.
     pub value: Option<Money>,
+    /// Whatever becomes of it proves nothing about a carrier.
+    pub aside: bool,
 }
 
 /// A carrier and why it stands where it stands.
@@ -112,8 +114,8 @@ pub fn order(candidates: &[Candidate], ask: Ask<'_>, rules: &Rules, draw: &mut d
         for (place, ranked) in drawn.order.iter().enumerate() {
             let candidate = group[ranked.index];
             // What was chosen first proves something; whoever stands in for it does not.
-            let is_drawn = is_first_try && choices.is_empty() && place == 0;
-            let lot = if is_drawn { drawn.lot } else { Lot::Aside };
+            let is_drawn = is_first_try && choices.is_empty() && place == 0 && !(ask.aside && drawn.lot == Lot::Probe);
+            let lot = if is_drawn && !ask.aside { drawn.lot } else { Lot::Aside };
             // Where all carriers of a network are in trouble a second message helps nobody,
             // and would double what pumping costs. Another sender is no other carrier.
             let others = ready.iter().any(|other| other.name != candidate.name);

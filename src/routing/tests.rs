@@ -32,7 +32,7 @@ fn rules() -> Rules {
 }
 
 fn names(candidates: &[Candidate], tried: &[(Channel, &str)], u: f64) -> Vec<String> {
-    let ask = Ask { channel: Channel::Sms, tried, value: None };
+    let ask = Ask { channel: Channel::Sms, tried, value: None, aside: false };
     order(candidates, ask, &rules(), &mut || u).into_iter().map(|choice| choice.carrier).collect()
 }
 
@@ -53,7 +53,7 @@ fn a_resting_carrier_is_not_chosen_and_one_on_trial_takes_its_turn() {
     let price = |amount| Money::new(amount, crate::model::Currency::new("EUR").unwrap());
     (all[2].price, all[3].price) = (price("0.09"), price("0.07"));
     assert_eq!(names(&all, &[], 0.5), ["b", "d", "c"]);
-    let ask = Ask { channel: Channel::Voice, tried: &[], value: None };
+    let ask = Ask { channel: Channel::Voice, tried: &[], value: None, aside: false };
     let choices = order(&all, ask, &rules(), &mut || 0.5);
     assert!(choices[0].on_trial && choices[0].reason.starts_with("on trial"));
     assert_eq!(rest_ends(&all), Some((900, Cause::AuthFailed)));
@@ -64,7 +64,7 @@ fn shares_follow_the_weights() {
     let all = [candidate("a", 300), candidate("b", 100)];
     let (mut state, mut first) = (1u64, 0);
     for _ in 0..4000 {
-        let ask = Ask { channel: Channel::Sms, tried: &[], value: None };
+        let ask = Ask { channel: Channel::Sms, tried: &[], value: None, aside: false };
         let mut draw = || {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             ((state >> 11) + 1) as f64 / (1u64 << 53) as f64

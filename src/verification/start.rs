@@ -47,11 +47,11 @@ impl Verifications {
         self.admission.conclude(admitted, &started, sent).await;
         match started? {
             Started::Created(view) => {
-                self.run(&view, lease, Outcome::Created);
+                self.run(&view, lease, Outcome::Created, closed.memory.newest);
                 Ok(StartAnswer::Created(view, closed))
             }
             Started::Joined(view) => {
-                self.run(&view, lease, Outcome::Joined);
+                self.run(&view, lease, Outcome::Joined, None);
                 Ok(StartAnswer::Joined(view))
             }
             Started::JoinedWaiting(view, refusal) => {
@@ -121,7 +121,7 @@ impl Verifications {
         match resent {
             Resent::Queued(view) => {
                 if let (Some(lease), false) = (lease, view.replayed) {
-                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease);
+                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, None);
                 }
                 Ok(view)
             }
@@ -135,10 +135,10 @@ impl Verifications {
         }
     }
 
-    fn run(&self, view: &View, lease: Lease, outcome: Outcome) {
+    fn run(&self, view: &View, lease: Lease, outcome: Outcome, before: Option<RecordId>) {
         if !view.replayed {
             self.metrics.verification(outcome);
-            self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease);
+            self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, before);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DAY, SECOND};
+use super::{DAY, MINUTE, SECOND};
 use crate::model::Ms;
 
 /// Probes of a blocked cell.
@@ -20,6 +20,9 @@ pub struct ProbeRules {
     pub at_latest_messages: u32,
     /// ... this time.
     pub hopeful_ms: Ms,
+    /// At least this long after the last one where no other carrier covers it: the person who
+    /// is called through a blocked carrier has to ask again.
+    pub uncovered_every_ms: Ms,
     /// Evidence for a lift at which the cell begins to come back, nats.
     pub lifted_at: f64,
     /// Evidence for a lift stops here, nats.
@@ -43,6 +46,7 @@ impl Default for ProbeRules {
             after_messages: 2,
             at_latest_messages: 100,
             hopeful_ms: 60 * SECOND,
+            uncovered_every_ms: 30 * MINUTE,
             lifted_at: 3.4,
             lifted_most: 20.0,
             fall_back_receipt: 0.95,

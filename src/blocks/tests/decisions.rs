@@ -92,16 +92,20 @@ fn probes_grow_rarer_with_age_and_follow_up_a_first_success() {
     let (mut world, cells) = World::settled(3, FINE);
     judged_until_blocked(&mut world, &cells, blocked(FINE), FINE);
     let id = world.radar.table.find(&cells[0]).unwrap();
-    let due = |world: &World, lasted: u64, waited: u64, lift: f32| {
+    let over = |channel, world: &World, lasted: u64, waited: u64, lift: f32| {
         let mut cell = world.radar.table.cell(id).clone();
         let now = world.now + lasted;
         let case = cell.case.as_mut().unwrap();
         (case.probed, case.passed, case.lift) = (now - waited, 3, lift);
-        world.radar.probe_due(&cell, now)
+        world.radar.probe_due(&cell, channel, now)
     };
+    let due = |world: &World, lasted, waited, lift| over(Channel::Sms, world, lasted, waited, lift);
     assert!(due(&world, HOUR, 150 * SECOND, 0.0) && !due(&world, HOUR, 149 * SECOND, 0.0));
     assert!(!due(&world, 24 * HOUR, 10 * MINUTE, 0.0) && due(&world, 24 * HOUR, 15 * MINUTE, 0.0));
     assert!(due(&world, 24 * HOUR, 60 * SECOND, 2.0) && !due(&world, 24 * HOUR, 59 * SECOND, 2.0));
+    // Who is called in vain has to ask again: such a probe is rare.
+    let call = |world: &World, waited, lift| over(Channel::Voice, world, HOUR, waited, lift);
+    assert!(call(&world, 30 * MINUTE, 0.0) && !call(&world, 29 * MINUTE, 0.0) && call(&world, MINUTE, 2.0));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::carriers;
 use super::upstream::{Reply, Upstream};
-use crate::gateway::{run, until};
+use crate::gateway::{code_in, run, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_is_kept_for_those_who_sent_and_start_lifts_it() {
@@ -219,4 +219,51 @@ async fn what_did_not_work_is_remembered_and_what_did_comes_first() {
     assert_eq!(insists["deliveries"][0]["channel"], "sms");
     let looked = gateway.post("/v1/numbers/lookup", json!({ "to": to })).await.expect(200);
     assert_eq!(looked["last_worked"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_starts_again_in_vain_gets_another_carrier_and_accuses_nobody_twice() {
+    let (one, two) = (Upstream::start().await, Upstream::start().await);
+    let (setup, _) = carriers(
+        &[("one", "acme", &one, ""), ("two", "acme", &two, "")],
+        "[limits.number]\nsms_interval_seconds = 0\ndeliveries = \"20/h\"",
+    );
+    let gateway = setup.start();
+    let to = gateway.number();
+    let logged = async |count: usize| {
+        until(Duration::from_secs(5), "the log", || async {
+            let log = gateway.post("/v1/support/attempts", json!({ "to": to })).await.expect(200);
+            (log["attempts"].as_array().unwrap().len() == count).then_some(())
+        })
+        .await
+    };
+    // The cells, once one of them tells of so many messages that count.
+    let counted = async |sent: usize| {
+        until(Duration::from_secs(5), "the evidence", || async {
+            let all = gateway.get("/v1/carriers?all=true").await.expect(200);
+            let cells = all["cells"].as_array().unwrap().clone();
+            let says = |cell: &Value| cell["sentence"].as_str().unwrap().contains(&format!(" of {sent} sent "));
+            cells.iter().any(says).then_some(cells)
+        })
+        .await
+    };
+    let (mut used, mut last) = (Vec::new(), String::new());
+    for count in 1..=3 {
+        last = gateway.start(&to).await;
+        used.push(super::attempts(&gateway.delivery(&last, 1, "submitted").await)[0].0.clone());
+        logged(count).await;
+    }
+    assert_eq!(used, ["one", "two", "one"], "each time another than just before");
+    // Of what one person left untyped only the first counts; another person's does.
+    let other = gateway.start(&gateway.number()).await;
+    gateway.delivery(&other, 1, "submitted").await;
+    assert_eq!(counted(2).await.len(), 1, "the second carrier has no message that counts");
+    // Who types a code is heard again.
+    let text = one.seen_at("/sms").into_iter().rfind(|seen| seen.field("to") == to).unwrap().field("text");
+    let code = code_in(&text);
+    gateway.secret(&code);
+    assert_eq!(gateway.check(&last, &code).await.expect(200)["status"], "approved");
+    let id = gateway.start(&to).await;
+    gateway.delivery(&id, 1, "submitted").await;
+    counted(3).await;
 }
