@@ -1,7 +1,7 @@
 //! The state that is kept for gateways that come later, and for this one after a restart.
 
 use super::{Machine, Watch, state_word};
-use crate::blocks::Radar;
+use crate::blocks::{CellKey, CellView, Radar, State};
 use crate::model::{Ms, SECOND};
 use crate::store::{Kept, StoreError};
 
@@ -10,14 +10,16 @@ use crate::store::{Kept, StoreError};
 const KEEP_MS: Ms = 30 * SECOND;
 const BYTES_A_SECOND: u64 = 100_000;
 /// The layout of what is kept. Of another one, or of other rules, nothing is taken over.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
+/// Most cells that are written in words as well, beside those in trouble.
+const CELLS_TOLD: usize = 1_000;
 
 /// What this gateway kept last.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keeping {
     /// Its place; the log before it is not needed any more.
     place: u64,
-    /// Its size in bytes.
+    /// Its size in bytes, with the cells in words.
     size: u64,
     /// When this gateway last asked whether it is the one that keeps it.
     asked: Ms,
@@ -42,11 +44,12 @@ impl Watch {
         if !now && !self.parts.fleet.only_one("evidence state", every).await? {
             return Ok(());
         }
-        let kept = self.written();
-        let (place, size) = (kept.place, kept.state.len() as u64);
+        let kept = self.written().await;
+        let place = kept.place;
+        let size = kept.state.len() + kept.cells.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>();
         // What was kept before may still be what another gateway reads.
         self.parts.evidence.keep(kept, last.place).await?;
-        *self.kept.lock().expect("no panic while held") = Keeping { place, size, asked: at, ..last };
+        *self.kept.lock().expect("no panic while held") = Keeping { place, size: size as u64, asked: at, ..last };
         Ok(())
     }
 
@@ -55,7 +58,7 @@ impl Watch {
     pub(super) async fn load(&self, all: bool) -> Result<(), StoreError> {
         let mut kept = self.parts.evidence.kept().await?;
         if all && kept.is_none() {
-            let own = Kept { place: 0, ..self.written() };
+            let own = Kept { place: 0, ..self.written().await };
             self.parts.evidence.keep(own, 0).await?;
             kept = self.parts.evidence.kept().await?;
         }
@@ -77,22 +80,33 @@ impl Watch {
         Ok(())
     }
 
-    /// The state as it is kept.
-    fn written(&self) -> Kept {
-        let machine = self.machine.read().expect("no panic while held");
-        let mut state = vec![LAYOUT];
-        if let Err(error) = rmp_serde::encode::write_named(&mut state, &machine.radar) {
-            tracing::error!(%error, "The state of the radar cannot be written.");
-        }
+    /// The state as it is kept. A large one takes a moment to write: from a copy, and
+    /// not on a thread that answers requests.
+    async fn written(&self) -> Kept {
+        let (radar, place) = {
+            let machine = self.machine.read().expect("no panic while held");
+            (machine.radar.clone(), machine.place)
+        };
         let now = self.parts.clock.now();
-        let cells = machine.radar.cells().map(|(key, view)| {
-            let name = format!("{}|{}|{}|{}", key.carrier, key.sender, key.network, key.channel);
-            let sentence = machine.radar.explain(key, now);
-            let mut text = serde_json::to_value(&view).unwrap_or_default();
-            text["state"] = state_word(view.state).into();
-            text["sentence"] = sentence.into();
-            (name, text.to_string())
+        let written = tokio::task::spawn_blocking(move || {
+            let mut state = vec![LAYOUT];
+            rmp_serde::encode::write(&mut state, &radar).expect("a Vec takes it, and every part has a form");
+            (state, told(&radar, now))
         });
-        Kept { place: machine.place, state, cells: cells.collect() }
+        let (state, cells) = written.await.expect("it does not panic, and nobody aborts it");
+        Kept { place, state, cells }
     }
+}
+
+/// The cells in words, for whoever looks into the store: all in trouble, and some more.
+fn told(radar: &Radar, now: Ms) -> Vec<(String, String)> {
+    let (usual, unusual): (Vec<_>, Vec<_>) = radar.cells().partition(|(_, view)| view.state == State::Healthy);
+    let tell = |(key, view): (&CellKey, CellView)| {
+        let name = format!("{}|{}|{}|{}", key.carrier, key.sender, key.network, key.channel);
+        let mut text = serde_json::to_value(&view).unwrap_or_default();
+        text["state"] = state_word(view.state).into();
+        text["sentence"] = radar.explain(key, now).into();
+        (name, text.to_string())
+    };
+    unusual.into_iter().chain(usual.into_iter().take(CELLS_TOLD)).map(tell).collect()
 }

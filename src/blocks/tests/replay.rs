@@ -19,7 +19,7 @@ fn replayed(history: &[(Ms, Event)]) -> Radar {
 }
 
 fn restored(radar: &Radar) -> Radar {
-    rmp_serde::from_slice(&rmp_serde::to_vec_named(radar).unwrap()).unwrap()
+    rmp_serde::from_slice(&rmp_serde::to_vec(radar).unwrap()).unwrap()
 }
 
 #[test]
