@@ -101,7 +101,7 @@ impl Deliveries {
             }
             _ => None,
         };
-        let settled = self.settle(Settle { id: attempt, token: job.token, moved }).await;
+        let settled = self.settle(job, Settle { id: attempt, token: job.token, moved }).await;
         let record = match &settled {
             Ok(record) => Some(record.clone()),
             // Another has the job, or it has ended. What was sent was sent all the same.
@@ -145,7 +145,7 @@ impl Deliveries {
             retry.note(cause, cause.meaning().same_carrier_later, None);
             return Ok(Tried::Next);
         }
-        self.settle(Settle { id: attempt, token: job.token, moved: Moved::Failed(cause, Next::Never) }).await?;
+        self.settle(job, Settle { id: attempt, token: job.token, moved: Moved::Failed(cause, Next::Never) }).await?;
         Ok(Tried::Over)
     }
 

@@ -50,7 +50,7 @@ impl Deliveries {
                 }
                 // The attempt stays as it is: whoever comes then reckons from the same time.
                 let moved = Moved::Unknown(Next::Later(left));
-                self.settle(Settle { id: delivery_id.attempt(0), token: job.token, moved }).await.map(|_| true)
+                self.settle(job, Settle { id: delivery_id.attempt(0), token: job.token, moved }).await.map(|_| true)
             }
         }
     }

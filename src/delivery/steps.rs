@@ -301,7 +301,7 @@ impl Deliveries {
             (true, _) => Moved::Submitted { reference: None, keep_lease: false },
             (false, next) => Moved::Failed(cause, next),
         };
-        self.settle(Settle { id, token: job.token, moved }).await.map(drop)
+        self.settle(job, Settle { id, token: job.token, moved }).await.map(drop)
     }
 
     async fn begin(&self, job: &Job, choice: &Choice) -> Result<AttemptId, Stop> {
@@ -329,11 +329,13 @@ impl Deliveries {
         self.parts.store.fleet.only_one(&what, PROBE_MS).await.unwrap_or(false)
     }
 
-    pub(super) async fn settle(&self, settle: Settle) -> Result<Record, Stop> {
-        let n = settle.id.delivery.n;
+    pub(super) async fn settle(&self, job: &Job, settle: Settle) -> Result<Record, Stop> {
         match self.parts.store.numbers.settle(settle).await? {
             Settled::Done(record) => {
-                self.count(&record, n);
+                // What covers another's message was counted with that.
+                if !job.is_covering() {
+                    self.count(&record, job.n);
+                }
                 Ok(record)
             }
             Settled::Lost => Err(Stop::Done),
