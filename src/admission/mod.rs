@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::{Config, Countries, WideLimitOptions};
-use crate::delivery::Deliveries;
+use crate::delivery::{Accepted, Deliveries};
 use crate::model::{Channel, Country, E164, NumberKind, Refusal, TenantId};
 use crate::number::Parsed;
 use crate::seal::Keys;
@@ -50,6 +50,14 @@ pub struct Admitted {
     /// What is closed for the number.
     pub closed: Closed,
     taken: Vec<Taken>,
+}
+
+impl Admitted {
+    /// What whoever runs the delivery may need of it.
+    pub fn accepted(&self) -> Accepted {
+        let took = self.taken.iter().map(|taken| taken.take).collect();
+        Accepted { before: self.closed.memory.newest, took }
+    }
 }
 
 /// Decides who may send.

@@ -43,6 +43,7 @@ pub use carriers::{Carriers, Line};
 pub use explain::{CellFilter, CellStatus};
 pub use payload::Payload;
 pub use status::{CarrierStatus, ChannelStatus, Percentiles, StatusFilter};
+pub use steps::Accepted;
 
 /// What a delivery needs to know about a tenant.
 #[derive(Debug, Clone)]

@@ -30,8 +30,16 @@ pub struct Job {
     pub record: Record,
     pub n: u16,
     pub token: Digest,
+    pub accepted: Accepted,
+}
+
+/// What the gateway knows that accepted a delivery, and no other that runs it.
+#[derive(Debug, Clone, Default)]
+pub struct Accepted {
     /// The newest verification of the same number before this one, if it was lately.
     pub before: Option<RecordId>,
+    /// What it took from the wide limits.
+    pub took: Vec<Take>,
 }
 
 /// A job whose secrets are open.
@@ -154,7 +162,10 @@ impl Deliveries {
             };
             !delivery.attempts.iter().any(rules_out)
         });
-        let choices = routing::order(&candidates, ask, &self.rules, &mut draw);
+        let mut choices = routing::order(&candidates, ask, &self.rules, &mut draw);
+        if channel == Channel::Sms && choices.first().is_some_and(|first| first.fall_back.is_some()) {
+            self.reserve_cover(&job, &mut choices).await?;
+        }
         let mut retry = Retry::default();
         for (i, choice) in choices.iter().enumerate() {
             let Some(line) = self.parts.carriers.get(&choice.carrier) else { continue };
@@ -203,9 +214,24 @@ impl Deliveries {
     /// The number's verification before this one, if its code was not typed. One person
     /// who never types says the same each time: the first of a day counts.
     async fn in_vain(&self, job: &Job) -> Result<Option<Record>, Stop> {
-        let Some(before) = job.before.filter(|before| *before != job.record.id) else { return Ok(None) };
+        let Some(before) = job.accepted.before.filter(|before| *before != job.record.id) else { return Ok(None) };
         let before = self.parts.store.numbers.read(before).await?;
         Ok(before.filter(|before| before.status != Status::Approved))
+    }
+
+    /// A second text of one verification counts in the wide limits as the first does: else
+    /// whoever pumps gets twice what they allow. Without a cover nobody serves as a probe.
+    async fn reserve_cover(&self, job: &Job, choices: &mut Vec<Choice>) -> Result<(), Stop> {
+        if matches!(self.parts.store.limits.take(job.accepted.took.clone()).await?, Taking::Taken(_)) {
+            return Ok(());
+        }
+        tracing::debug!(record = %job.record.id, "A wide limit leaves no room for a cover.");
+        choices[0].fall_back = None;
+        if choices[0].lot == Lot::Probe {
+            choices[0].lot = Lot::Aside;
+            choices.rotate_left(1);
+        }
+        Ok(())
     }
 
     /// Why a carrier is not asked now, and for how long: it is on trial and another

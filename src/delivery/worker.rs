@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Deliveries;
-use super::steps::Job;
-use crate::model::RecordId;
+use super::steps::{Accepted, Job};
 use crate::store::{BEAT_MS, Claim, Lease, Record, Release, Renew, Renewed};
 
 /// How often due deliveries are looked for. What was accepted here does not wait
@@ -69,7 +68,7 @@ impl Deliveries {
             let all_taken = claimed.len() == limit;
             for claim in claimed {
                 self.parts.metrics.claimed();
-                self.run(claim.record, claim.n, lease, None);
+                self.run(claim.record, claim.n, lease, Accepted::default());
             }
             if !all_taken {
                 return Ok(());
@@ -77,15 +76,14 @@ impl Deliveries {
         }
     }
 
-    /// Runs a delivery whose lease we hold, in a task of its own. `before` is the newest
-    /// verification of the same number before this one, if it was lately.
-    pub fn run(self: &Arc<Self>, record: Record, n: u16, lease: Lease, before: Option<RecordId>) {
+    /// Runs a delivery whose lease we hold, in a task of its own.
+    pub fn run(self: &Arc<Self>, record: Record, n: u16, lease: Lease, accepted: Accepted) {
         let deliveries = self.clone();
         let id = record.id.delivery(n);
         self.held.lock().expect("no panic while held").insert(id, lease.token);
         tokio::spawn(async move {
             let _running = deliveries.parts.metrics.run();
-            let job = Job { record, n, token: lease.token, before };
+            let job = Job { record, n, token: lease.token, accepted };
             let mut stopping = deliveries.stopping.subscribe();
             tokio::select! {
                 () = deliveries.deliver(job) => {}

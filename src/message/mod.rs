@@ -99,13 +99,14 @@ impl Messages {
         let lease = self.deliveries.lease();
         let limits = options.limits.number.limits();
         let op = Start { record, channel: admitted.channel, asked_by: AskedBy::System, limits, lease, memo };
+        let accepted = admitted.accepted();
         let started = self.store.numbers.start(op).await;
         let sent = |started: &Started| matches!(started, Started::Created(view) if !view.replayed);
         self.admission.conclude(admitted, &started, sent).await;
         match started? {
             Started::Created(view) | Started::Joined(view) | Started::JoinedWaiting(view, _) => {
                 if !view.replayed {
-                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, None);
+                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, accepted);
                 }
                 Ok(view)
             }

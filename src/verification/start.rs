@@ -3,7 +3,7 @@
 use super::{Repeatable, ResendRequest, SendError, StartAnswer, StartRequest, Verifications};
 use crate::admission::{Admitted, Closed, Target, Wanted};
 use crate::config::{OnResend, TTL_SECONDS, VerificationOptions};
-use crate::delivery::Payload;
+use crate::delivery::{Accepted, Payload};
 use crate::model::{AskedBy, Digest, NumberLimits, RecordId, RecordKind, SECOND, Status, TenantId};
 use crate::seal::{draw_code, random};
 use crate::store::{Destination, Lease, Memo, NewCode, Recall, Record, Resend, Resent, Start, Started, View};
@@ -40,18 +40,18 @@ impl Verifications {
             lease,
             memo,
         };
-        let closed = admitted.closed.clone();
+        let (closed, accepted) = (admitted.closed.clone(), admitted.accepted());
         let started = self.store.numbers.start(op).await;
         let sent =
             |started: &Started| matches!(started, Started::Created(view) | Started::Joined(view) if !view.replayed);
         self.admission.conclude(admitted, &started, sent).await;
         match started? {
             Started::Created(view) => {
-                self.run(&view, lease, Outcome::Created, closed.memory.newest);
+                self.run(&view, lease, Outcome::Created, accepted);
                 Ok(StartAnswer::Created(view, closed))
             }
             Started::Joined(view) => {
-                self.run(&view, lease, Outcome::Joined, None);
+                self.run(&view, lease, Outcome::Joined, accepted);
                 Ok(StartAnswer::Joined(view))
             }
             Started::JoinedWaiting(view, refusal) => {
@@ -108,20 +108,21 @@ impl Verifications {
             new_code,
             memo,
         };
+        let accepted = admitted.accepted();
         let resent = self.store.numbers.resend(op).await;
         let sent = |resent: &Resent| matches!(resent, Resent::Queued(view) if !view.replayed);
         if matches!(&resent, Ok(resent) if sent(resent)) && request.asked_by == AskedBy::Person {
             self.deliveries.was_asked_again(&view.record);
         }
         self.admission.conclude(admitted, &resent, sent).await;
-        self.resent(resent?, Some(lease))
+        self.resent(resent?, Some((lease, accepted)))
     }
 
-    fn resent(&self, resent: Resent, lease: Option<Lease>) -> Result<View, SendError> {
+    fn resent(&self, resent: Resent, run: Option<(Lease, Accepted)>) -> Result<View, SendError> {
         match resent {
             Resent::Queued(view) => {
-                if let (Some(lease), false) = (lease, view.replayed) {
-                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, None);
+                if let (Some((lease, accepted)), false) = (run, view.replayed) {
+                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, accepted);
                 }
                 Ok(view)
             }
@@ -135,10 +136,10 @@ impl Verifications {
         }
     }
 
-    fn run(&self, view: &View, lease: Lease, outcome: Outcome, before: Option<RecordId>) {
+    fn run(&self, view: &View, lease: Lease, outcome: Outcome, accepted: Accepted) {
         if !view.replayed {
             self.metrics.verification(outcome);
-            self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, before);
+            self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, accepted);
         }
     }
 

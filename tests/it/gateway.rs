@@ -104,6 +104,12 @@ impl Setup {
         self.data.path()
     }
 
+    /// Takes an argument back.
+    pub fn without(mut self, argument: &str) -> Self {
+        self.arguments.retain(|given| given != argument);
+        self
+    }
+
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.into());
         self
