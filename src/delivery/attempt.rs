@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::carriers::{Line, draw};
+use super::carriers::{Line, draws};
 use super::schedule::backoff;
 use super::steps::{Chosen, Job, Opened, Retry, Stop, Tried};
 use super::tally::Counted;
@@ -216,7 +216,7 @@ impl Deliveries {
                 let retries = job.delivery().map_or(0, |delivery| delivery.retries);
                 let (first, most): (Ms, Ms) =
                     (options.retry_first_seconds * SECOND, options.retry_most_seconds * SECOND);
-                Next::Later(backoff(retries, retry.hint_ms, first, most, draw()))
+                Next::Later(backoff(retries, retry.hint_ms, first, most, draws()()))
             }
             (false, false) => Next::Never,
         }

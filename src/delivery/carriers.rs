@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, RwLock};
 
+use rand::SeedableRng;
+use rand_distr::{Distribution, OpenClosed01};
+use rand_pcg::Pcg64Mcg;
+
 use super::pace::Pace;
 use crate::blocks::Outlook;
 use crate::carrier::Carrier;
@@ -195,8 +199,8 @@ impl Carriers {
     }
 }
 
-/// A uniform number in (0, 1].
-pub fn draw() -> f64 {
-    let bits = u64::from_be_bytes(crate::seal::random()) >> 11;
-    (bits + 1) as f64 / (1u64 << 53) as f64
+/// Uniform numbers in (0, 1]. A choice needs a dozen: the system is asked once for all.
+pub fn draws() -> impl FnMut() -> f64 {
+    let mut source = Pcg64Mcg::from_seed(crate::seal::random());
+    move || OpenClosed01.sample(&mut source)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{SemaphorePermit, TryAcquireError};
 
-use super::carriers::{Line, draw};
+use super::carriers::{Line, draws};
 use super::payload::Payload;
 use super::{Deliveries, Wording};
 use crate::blocks::{CellKey, Lot, State};
@@ -162,7 +162,7 @@ impl Deliveries {
             };
             !delivery.attempts.iter().any(rules_out)
         });
-        let mut choices = routing::order(&candidates, ask, &self.rules, &mut draw);
+        let mut choices = routing::order(&candidates, ask, &self.rules, &mut draws());
         if channel == Channel::Sms && choices.first().is_some_and(|first| first.fall_back.is_some()) {
             self.reserve_cover(&job, &mut choices).await?;
         }
