@@ -221,7 +221,7 @@ impl Deliveries {
 
     /// A second text of one verification counts in the wide limits as the first does: else
     /// whoever pumps gets twice what they allow. Without a cover nobody serves as a probe.
-    async fn reserve_cover(&self, job: &Job, choices: &mut Vec<Choice>) -> Result<(), Stop> {
+    async fn reserve_cover(&self, job: &Job, choices: &mut [Choice]) -> Result<(), Stop> {
         if matches!(self.parts.store.limits.take(job.accepted.took.clone()).await?, Taking::Taken(_)) {
             return Ok(());
         }
