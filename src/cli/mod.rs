@@ -293,8 +293,26 @@ impl<E: std::fmt::Display> From<E> for Failure {
     }
 }
 
+/// Whoever reads our output may have seen enough (`| head`), and a disk may be full: no
+/// bug, and no reason for a backtrace.
+fn end_with_output() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        match info.payload_as_str().and_then(|text| text.strip_prefix("failed printing to stdout: ")) {
+            None => usual(info),
+            // As shells count a program that SIGPIPE ended.
+            Some(error) if error.starts_with("Broken pipe") => std::process::exit(141),
+            Some(error) => {
+                eprintln!("otp-gateway: the answer cannot be written: {error}");
+                std::process::exit(1);
+            }
+        }
+    }));
+}
+
 /// The program.
 pub fn main() -> ExitCode {
+    end_with_output();
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Demo(args) => run::demo(args),
