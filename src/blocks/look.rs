@@ -92,11 +92,14 @@ impl Radar {
         let (click, no_click) = self.click_says(pending.cell, waited);
         let (rescue, no_rescue) = self.rescue_says(pending.cell);
         let closes = age >= self.rules.curve.close_ms;
+        // A rescue takes minutes. Of messages from before the present stretch of evidence
+        // neither it nor its absence counts: they were sent when nothing was wrong yet.
+        let saves = pending.horizon == 0 && self.table.cell(pending.cell).tally.stretch == pending.stretch;
         let says = if pending.click_age.is_some() {
             click
-        } else if pending.horizon == 0 && pending.rescued {
+        } else if saves && pending.rescued {
             rescue
-        } else if pending.horizon == 0 && closes {
+        } else if saves && closes {
             no_click + no_rescue
         } else {
             no_click

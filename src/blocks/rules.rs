@@ -226,7 +226,9 @@ pub struct ScoreRules {
     /// In a block clicks and rescues are this many times as frequent: those whom nothing
     /// reached are a part of the untyped, and in a block nearly all of them ...
     pub click_times: f64,
-    /// ... but no more frequent than this.
+    /// ... but no more frequent than this: about half of those whom nothing reaches click. If
+    /// more were expected, the others' silence would speak against a block where many click in
+    /// health too.
     pub click_share_max: f64,
     /// Most that one click says, nats.
     pub click_most: f64,
@@ -253,7 +255,7 @@ impl Default for ScoreRules {
             rescue_start: 0.08,
             click_messages: 20.0,
             click_times: 3.0,
-            click_share_max: 0.6,
+            click_share_max: 0.5,
             click_most: 1.0,
             rescue_most: 1.5,
         }
@@ -304,6 +306,10 @@ pub struct StateRules {
     pub contrast_at: f64,
     /// ... or by receipts, which no bad hour of the users lowers, nats.
     pub contrast_receipts_at: f64,
+    /// So much of it a score above its bar may lend, nats: the two rest on mostly the same
+    /// messages, and the comparison also hangs on the others' luck. A contrast lends the
+    /// score nothing: cells whose usual has drifted would have both.
+    pub contrast_lent: f64,
     /// Others' messages sent since the suspicion began must have been good for so many
     /// typed codes (or first signs), or there is no comparison yet.
     pub contrast_others: f64,
@@ -383,7 +389,8 @@ impl Default for StateRules {
             block_at: 13.5,
             contrast_at: 6.0,
             contrast_receipts_at: 5.0,
-            contrast_others: 6.0,
+            contrast_lent: 1.0,
+            contrast_others: 5.0,
             contrast_factor: 0.7,
             contrast_at_alone: 9.0,
             rescue_adds: 3.0,

@@ -117,19 +117,19 @@ impl Radar {
     fn is_blocked(&self, kind: Kind, others: Others, case: &Case, pooled: bool) -> bool {
         let Kind { score, ratio, brought, contrast_at } = kind;
         let rules = &self.rules.states;
-        let (block_at, mut contrast_at) = if pooled && others == Others::SomeFine {
-            (rules.pool_block_at, rules.pool_contrast_at)
+        let (block_at, mut contrast_at, mut lent) = if pooled && others == Others::SomeFine {
+            (rules.pool_block_at, rules.pool_contrast_at, 0.0)
         } else {
-            (rules.block_at, contrast_at)
+            (rules.block_at, contrast_at, rules.contrast_lent)
         };
         // Without others only rescues tell a block from a bad hour.
         let contrast = if others == Others::None { f64::from(case.rescued) } else { ratio + self.rescue_helps(case) };
         if others != Others::SomeFine || brought.leaning(1.0, 1.0) < rules.contrast_factor {
-            contrast_at = rules.contrast_at_alone;
+            (contrast_at, lent) = (rules.contrast_at_alone, 0.0);
         }
         // Until the others' messages of the same hour are known there is no comparison.
         let known = others == Others::None || f64::from(brought.of) >= rules.contrast_others;
-        score >= block_at && contrast >= contrast_at && known
+        known && reaches(score, contrast, [block_at, contrast_at], lent)
     }
 
     /// Whether it is the whole network: all cells are in trouble, or the others together
@@ -401,9 +401,27 @@ impl Radar {
     }
 }
 
+/// Whether a score reaches its bar, and a contrast its own with what the score may lend it.
+fn reaches(score: f64, contrast: f64, [block_at, contrast_at]: [f64; 2], lent: f64) -> bool {
+    score >= block_at && contrast + (score - block_at).min(lent) >= contrast_at
+}
+
 /// What it says for "only `level` of the usual comes" that so many came where so many were
 /// to be expected, nats (Poisson).
 fn shortfall(brought: Share, level: f64) -> f64 {
     let level = level.clamp(1e-3, 0.999);
     f64::from(brought.got) * super::maths::ln(level) + f64::from(brought.of) * (1.0 - level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_lends_the_contrast_a_little_and_a_contrast_lends_nothing() {
+        let reached = |score, contrast, lent| reaches(score, contrast, [13.5, 6.0], lent);
+        assert!(reached(13.5, 6.0, 1.0) && reached(14.0, 5.5, 1.0) && reached(14.5, 5.0, 1.0));
+        assert!(!reached(13.5, 5.9, 1.0) && !reached(21.5, 4.9, 1.0), "no more than it has, and than is allowed");
+        assert!(!reached(13.4, 20.0, 1.0) && !reached(21.5, 5.9, 0.0));
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::blocks::{ChoiceRules, Lot, Outlook, Rules, State};
+use crate::blocks::{ChoiceRules, Label, Lot, Outlook, Rules, State};
 use crate::model::Ms;
 
 /// A carrier that may be used for this message.
@@ -130,8 +130,12 @@ pub fn choose(offered: &[Offered], value: f64, rules: &Rules, draw: &mut dyn FnM
     }
     let reason = if reason == Reason::BestValue && by_weight { Reason::Weight } else { reason };
     let outlook = order.first().map(|ranked| offered[ranked.index].outlook);
-    // Nobody is lost to a test, be it only of the small share that keeps all known.
-    let tested = |outlook: &Outlook| outlook.state != State::Healthy || lot == Lot::Explored;
+    // Nobody is lost to a test, be it only of the small share that keeps all known. Where all
+    // carriers of a network are in trouble a second message helps nobody, and would double
+    // what pumping costs.
+    let tested = |outlook: &Outlook| {
+        outlook.label != Some(Label::Network) && (outlook.state != State::Healthy || lot == Lot::Explored)
+    };
     let fall_back = outlook.filter(|outlook| order.len() > 1 && tested(outlook));
     Choice {
         lot,
@@ -216,6 +220,7 @@ fn first(
 ) -> (Option<usize>, Lot, Reason) {
     let outlook = |index: usize| &offered[index].outlook;
     let with = |state: State| order.iter().map(|ranked| ranked.index).filter(move |one| outlook(*one).state == state);
+    let is_network = |index: usize| outlook(index).label == Some(Label::Network);
     let Some(wish) = wish else {
         return (pick(with(State::Blocked), draw), Lot::Probe, Reason::AllBlocked);
     };
@@ -229,12 +234,13 @@ fn first(
             if suspects == 1 {
                 return (Some(wish), Lot::Drawn, Reason::AllSuspect);
             }
-            let stays = decided <= rules.all_suspect_stays;
+            let stays = decided <= if is_network(wish) { rules.network_stays } else { rules.all_suspect_stays };
             let one = if stays { Some(wish) } else { pick(with(State::Suspect).filter(|one| *one != wish), draw) };
             return (one, Lot::Drawn, Reason::AllSuspect);
         };
         if outlook(wish).state == State::Suspect {
-            return if decided <= rules.suspect_stays {
+            let stays = if is_network(wish) { rules.network_stays } else { rules.suspect_stays };
+            return if decided <= stays {
                 (Some(wish), Lot::Drawn, Reason::StaysSuspect)
             } else {
                 (Some(best_fine), Lot::Drawn, Reason::MovedFromSuspect)

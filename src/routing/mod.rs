@@ -11,7 +11,7 @@ mod choice;
 pub use breaker::{BreakerRules, Open, Sign, Standing, Turn, sign, standing};
 pub use choice::{Choice as Draw, Offered, Ranked, Reason, choose};
 
-use crate::blocks::{Label, Lot, Outlook, Rules, State};
+use crate::blocks::{Lot, Outlook, Rules, State};
 use crate::model::{Cause, Channel, Money, Ms, Sender};
 
 /// A carrier that may take the channel to the country, with one of its senders.
@@ -116,11 +116,9 @@ pub fn order(candidates: &[Candidate], ask: Ask<'_>, rules: &Rules, draw: &mut d
             // What was chosen first proves something; whoever stands in for it does not.
             let is_drawn = is_first_try && choices.is_empty() && place == 0 && !(ask.aside && drawn.lot == Lot::Probe);
             let lot = if is_drawn && !ask.aside { drawn.lot } else { Lot::Aside };
-            // Where all carriers of a network are in trouble a second message helps nobody,
-            // and would double what pumping costs. Another sender is no other carrier.
+            // Another sender is no other carrier.
             let others = ready.iter().any(|other| other.name != candidate.name);
-            let covers = is_drawn && others && candidate.outlook.label != Some(Label::Network);
-            let fall_back = drawn.fall_back.filter(|_| covers);
+            let fall_back = drawn.fall_back.filter(|_| is_drawn && others);
             let fall_back = fall_back.map(|after_ms| FallBack { after_ms, receipts_count: drawn.receipts_count });
             let on_trial = candidate.standing == Standing::HalfOpen;
             let blocked = candidate.outlook.state == State::Blocked && lot != Lot::Probe;

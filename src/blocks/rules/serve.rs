@@ -69,6 +69,9 @@ pub struct ChoiceRules {
     pub suspect_other: f64,
     /// Share that stays with the first choice when no carrier is above suspicion.
     pub all_suspect_stays: f64,
+    /// Share that stays with the first choice when the whole network is in trouble: nothing
+    /// is won elsewhere, and the rest keeps up the comparison.
+    pub network_stays: f64,
     /// Share of a cell that is on its way back.
     pub ramp: f64,
     /// An uncertain estimate is drawn with this part of its standard deviation.
@@ -85,6 +88,7 @@ impl Default for ChoiceRules {
             suspect_stays: 0.25,
             suspect_other: 0.10,
             all_suspect_stays: 0.5,
+            network_stays: 0.8,
             ramp: 0.5,
             sampling: 0.25,
             differ: 2.0,

@@ -169,3 +169,19 @@ fn vanished_receipts_never_block_while_codes_are_typed() {
     world.run(HOUR, 4 * SECOND, &[(&cells[0], silent), (&cells[1], FINE), (&cells[2], FINE), (&cells[3], FINE)]);
     assert!(world.moves().iter().all(|(_, _, to)| *to != State::Blocked));
 }
+
+#[test]
+fn a_rescue_and_its_absence_count_only_for_messages_of_the_present_stretch() {
+    let (mut world, cells) = World::settled(9, FINE);
+    let m = world.send(&cells[0], Lot::Usual, blocked(FINE));
+    let mut pending = world.radar.book.get(world.radar.book.find(m).unwrap());
+    let mut says = |same: bool, rescued: bool| {
+        let id = pending.cell;
+        pending.stretch = world.radar.table.cell(id).tally.stretch.wrapping_sub(u16::from(!same));
+        pending.rescued = rescued;
+        world.radar.complain(&mut pending, world.now + 5 * MINUTE);
+        pending.complaint
+    };
+    assert!(says(true, true) > 0.0 && says(true, false) < says(false, false));
+    assert_eq!(says(false, true), says(false, false), "only that nobody clicked");
+}

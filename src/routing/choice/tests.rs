@@ -35,8 +35,9 @@ fn firsts(offered: &[Offered]) -> BTreeMap<(usize, String), u32> {
         assert!(!blocked(first) || choice.lot == Lot::Probe, "{choice:?}");
         let first_blocked = seen[1..].iter().position(|index| blocked(*index)).unwrap_or(seen.len());
         assert!(seen[1..].iter().skip(first_blocked).all(|index| blocked(*index)), "{choice:?}");
-        let usual = offered[first].outlook.state == State::Healthy && choice.lot != Lot::Explored;
-        let served = offered.len() == 1 || usual;
+        let outlook = &offered[first].outlook;
+        let usual = outlook.state == State::Healthy && choice.lot != Lot::Explored;
+        let served = offered.len() == 1 || usual || outlook.label == Some(Label::Network);
         assert_eq!(choice.fall_back.is_none(), served, "{choice:?}");
         seen.sort_unstable();
         assert_eq!(seen, (0..offered.len()).collect::<Vec<_>>());
@@ -125,4 +126,14 @@ fn nonsense_is_survived() {
             assert!(matches!(choice.index(), Some(0 | 2)), "{choice:?}");
         }
     }
+}
+
+#[test]
+fn where_the_whole_network_is_in_trouble_most_stays_where_it_is() {
+    let mut all = [offered(State::Suspect, 0.5, 1.0), offered(State::Suspect, 0.5, 2.0)];
+    assert!(near(share(&firsts(&all), 0, "Drawn"), 0.5));
+    all.iter_mut().for_each(|one| one.outlook.label = Some(Label::Network));
+    assert!(near(share(&firsts(&all), 0, "Drawn"), 0.8));
+    all[1].outlook = outlook(State::Healthy, 0.2);
+    assert!(near(share(&firsts(&all), 0, "Drawn"), 0.8), "also while another is only not yet suspect");
 }
