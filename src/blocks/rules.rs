@@ -7,6 +7,7 @@ pub use serve::{ChoiceRules, KeepRules, ProbeRules};
 
 use crate::model::Ms;
 
+mod check;
 mod serve;
 
 const SECOND: Ms = 1_000;

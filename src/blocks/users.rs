@@ -78,7 +78,7 @@ pub fn factor(all: &Users, country: &Users, own: &OwnUsers, at: Ms, rules: &User
         expected += missing;
         floor = rules.own_floor;
     }
-    let mean = ((prior * everywhere + typed) / (prior + expected)).clamp(floor, 1.15);
+    let mean = ((prior * everywhere + typed) / (prior + expected)).clamp(floor.min(1.15), 1.15);
     let sd = (rules.code_variance * mean / (prior + expected)).sqrt().max(rules.sd_min);
     Factor { mean, low: (mean - rules.bound * sd).max(0.01) }
 }

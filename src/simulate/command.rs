@@ -40,7 +40,7 @@ Example, your own settings in CI:
   otp-gateway simulate scenarios/*.toml --seeds 5 --settings ours.toml --json")]
 pub struct SimulateArgs {
     /// What happens, as TOML files
-    #[arg(value_name = "SCENARIO", required_unless_present = "random")]
+    #[arg(value_name = "SCENARIO", required_unless_present_any = ["random", "show"])]
     scenarios: Vec<PathBuf>,
     /// Only these policies; may be given several times [default: all, and those of the scenario]
     #[arg(long = "policy", value_name = "NAME")]
@@ -55,7 +55,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "N", conflicts_with = "scenarios", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     random: Option<u32>,
     /// Print this drawn scenario as a file, and run nothing
-    #[arg(long, value_name = "K", requires = "random")]
+    #[arg(long, value_name = "K")]
     show: Option<u64>,
     /// Other settings for `ours`: `value` and [rules]
     #[arg(long, value_name = "FILE")]
@@ -76,6 +76,9 @@ pub struct SimulateArgs {
 /// # Errors
 /// If a file cannot be read or run; one line with the way out.
 pub fn run(args: &SimulateArgs) -> Result<bool, Problem> {
+    if args.show.is_some() && args.random.is_none() {
+        return Err(Problem("--show prints a drawn scenario; give --random N with it".into()));
+    }
     let settings = match &args.settings {
         Some(file) => Some(read_settings(file)?),
         None => None,
@@ -169,6 +172,9 @@ impl fmt::Display for Alarms {
 /// Scenarios out of ranges.
 fn drawn(args: &SimulateArgs, asked: &Asked<'_>, count: u64) -> Result<bool, Problem> {
     if let Some(number) = args.show {
+        if !(1..=count).contains(&number) {
+            return Err(Problem(format!("there is no world {number}; give --show 1 to {count}")));
+        }
         print!("{}", random::world(args.seed, number));
         return Ok(true);
     }

@@ -67,6 +67,9 @@ impl Asked<'_> {
             let message: Vec<&str> = error.message().split_whitespace().collect();
             Problem(format!("policy {name}: {}", message.join(" ")))
         })?;
+        if let Some(problem) = rules.problem() {
+            return Err(Problem(format!("policy {name}: {problem}")));
+        }
         Ok(Chosen::Ours { rules: Box::new(rules), value: settings.value.map_or(plan.value, |value| value.0) })
     }
 }

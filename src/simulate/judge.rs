@@ -185,8 +185,9 @@ impl<'p> Judge<'p> {
         let seat = &mut self.seats[cell];
         // It was not noticed in time.
         seat.lift = None;
-        // A cell that is still blocked from before cannot become blocked.
-        if matches!(seat.stand, State::Blocked) {
+        // A cell that is still blocked from before cannot become blocked, and one that is
+        // harmed twice becomes so once.
+        if seat.stand == State::Blocked || seat.watch.is_some() {
             return;
         }
         let carrying = all < 1.0 || seat.traffic_now(now) >= CARRYING * all;
@@ -201,7 +202,7 @@ impl<'p> Judge<'p> {
         let seat = &mut self.seats[cell];
         seat.watch = None;
         seat.healed = Some(now);
-        if seat.stand == State::Blocked {
+        if seat.stand == State::Blocked && seat.lift.is_none() {
             seat.lift = Some(self.outcome.lifts.len());
             self.outcome.lifts.push(None);
         }

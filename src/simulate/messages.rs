@@ -19,6 +19,10 @@ impl World<'_> {
     /// A person or machine asks for a code.
     pub(super) fn start(&mut self, now: Ms, network: usize, id: u64, is_machine: bool, policy: &mut dyn Policy) {
         if self.offers[network].is_empty() {
+            // Nobody could send it: a code that is lost, whatever the policy.
+            if !is_machine {
+                self.judge.settled(network, now, None, None);
+            }
             return;
         }
         let typed = self.truth.typed(network, now);

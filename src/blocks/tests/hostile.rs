@@ -99,3 +99,32 @@ fn cells_age_out() {
     let left: Vec<_> = world.radar.cells().map(|(key, _)| key.clone()).collect();
     assert_eq!(left, [cells[0].clone()]);
 }
+
+#[test]
+fn odd_rules_are_refused_or_do_no_harm() {
+    let usual = serde_json::to_value(Rules::default()).unwrap();
+    let (mut tried, mut refused) = (0, 0);
+    for (room, rules) in usual.as_object().unwrap() {
+        for (name, value) in rules.as_object().unwrap() {
+            for odd in ["nan", "inf", "-1.0", "-1", "0", "0.0", "1", "0.5", "1e308", "1e12", "1000000"] {
+                let many = |of: &Vec<_>| format!("{:?}", vec![odd; of.len()]).replace('"', "");
+                let odd = value.as_array().map_or_else(|| odd.to_owned(), many);
+                // A wrong type is refused by its reader.
+                let Ok(rules) = toml::from_str::<Rules>(&format!("[{room}]\n{name} = {odd}")) else { continue };
+                tried += 1;
+                if rules.problem().is_some() {
+                    refused += 1;
+                    continue;
+                }
+                let mut world = World::new(83);
+                world.radar = Radar::new(rules);
+                let cells = [key("a", "IN/1"), key("b", "IN/1")];
+                world.run(10 * MINUTE, 10 * SECOND, &[(&cells[0], FINE), (&cells[1], FINE)]);
+                world.run(10 * MINUTE, 5 * SECOND, &[(&cells[0], Ways { delivered: 0.0, ..FINE }), (&cells[1], FINE)]);
+                assert!(!world.radar.explain(&cells[0], world.now).is_empty());
+            }
+        }
+    }
+    assert!(tried > 700 && refused > 200, "{tried} tried, {refused} refused");
+    assert_eq!(Rules::default().problem(), None);
+}

@@ -15,8 +15,8 @@ use super::scenario::{Plan, word};
 
 /// The report of one scenario for scripts.
 pub fn to_json(plan: &Plan, seeds: &[u64], summaries: &[Summary], verdicts: &[Verdict]) -> Value {
-    let happenings = plan.happenings.iter().filter(|happening| happening.counts());
-    let happenings = happenings.map(|happening| json!({ "kind": word(happening.kind), "at_ms": happening.at }));
+    let happenings =
+        plan.happenings.iter().map(|happening| json!({ "kind": word(happening.kind), "at_ms": happening.at }));
     json!({
         "scenario": plan.name,
         "about": plan.about,

@@ -207,10 +207,30 @@ fn check_keys(event: &Event) -> Result<(), String> {
         None if event.sender.is_some() && event.carrier.is_none() => {
             Err(format!("{kind} of a sender without carrier; say whose"))
         }
+        None if changes_nothing(event) => Err(format!(
+            "{kind} that changes nothing; give {}",
+            if event.kind == Kind::Slow {
+                "a factor above 1"
+            } else if event.kind == Kind::Pumping {
+                "a factor above 0"
+            } else {
+                "to below 1"
+            }
+        )),
         None if event.period.is_some_and(|Span(period)| period < HOUR) => {
             Err("period below 1h is no drift; make it longer".into())
         }
         None => Ok(()),
+    }
+}
+
+/// Whether nobody could notice it.
+fn changes_nothing(event: &Event) -> bool {
+    let factor = event.factor.map(|factor| factor.0);
+    match event.kind {
+        Kind::Slow => factor.is_some_and(|factor| factor <= 1.0),
+        Kind::Pumping => factor == Some(0.0),
+        _ => event.to.is_some_and(|to| to.0 >= 1.0),
     }
 }
 
@@ -224,7 +244,7 @@ fn effect(event: &Event) -> (Effect, Ms) {
     match event.kind {
         Kind::Block => (Effect::Falls { to: to(0.05), says }, Ms::MAX),
         Kind::Outage => (Effect::Falls { to: to(0.0), says }, Ms::MAX),
-        Kind::Slow => (Effect::Slows { factor: factor(20.0).max(0.01) }, Ms::MAX),
+        Kind::Slow => (Effect::Slows { factor: factor(20.0) }, Ms::MAX),
         Kind::Creep => {
             (Effect::Creeps { to: to(0.6), over: event.over.map_or(6 * HOUR, |over| over.0.max(1)) }, Ms::MAX)
         }

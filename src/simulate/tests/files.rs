@@ -54,6 +54,14 @@ fn each_mistake_names_its_line_and_the_way_out() {
             after("[[event]]\nat = \"1h\"\nkind = \"pumping\"\nfor = \"2m\"\nevery = \"1m\""),
             "line 6: every must be longer than for",
         ),
+        (
+            after("[[event]]\nat = \"1h\"\nkind = \"block\"\ncarrier = \"a\"\nto = 1.0"),
+            "line 6: block that changes nothing; give to below 1",
+        ),
+        (
+            after("[[event]]\nat = \"1h\"\nkind = \"slow\"\ncarrier = \"a\"\nfactor = 0.5"),
+            "line 6: slow that changes nothing; give a factor above 1",
+        ),
         (after("[policy.fixed]\nvalue = 3"), "\"fixed\" is no name for a policy of your own"),
         (after("[expect]\nexcess = 1"), "line 7: unknown field `excess`"),
         ("length = ".into(), "line 1: "),

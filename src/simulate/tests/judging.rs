@@ -105,3 +105,22 @@ fn a_lift_is_noticed_when_traffic_returns_and_not_after_the_next_block() {
     assert_eq!(late, [None], "back only in the next block");
     assert_eq!(judged(&blocks, vec![]).lifts, []);
 }
+
+#[test]
+fn two_harms_of_one_cell_are_found_and_lifted_once() {
+    let at = |minute: u64, keys: &str| format!("[[event]]\nat = \"{minute}m\"\n{keys}\n");
+    let harms = at(40, "kind = \"block\"\ncarrier = \"cheap\"\nsender = \"A\"\nnetwork = \"north\"")
+        + &at(41, "kind = \"slow\"\ncarrier = \"cheap\"\nsender = \"A\"\nnetwork = \"north\"")
+        + &at(80, "kind = \"lift\"");
+    let found = vec![becomes(45, State::Suspect, State::Blocked), becomes(87, State::Blocked, State::Ramp)];
+    let outcome = judged(&harms, found);
+    assert_eq!((outcome.detections.len(), outcome.lifts.len()), (1, 1));
+    assert_eq!(outcome.lifts[0].unwrap() / MINUTE, 7);
+}
+
+#[test]
+fn who_comes_when_no_carrier_is_left_is_lost() {
+    let text = "length = \"2h\"\n[carriers.a]\nprice = 1\nend = \"1h\"\n[networks.n]\nrate = \"10/min\"\n";
+    let outcome = cheapest(&parse("ends", text).unwrap());
+    assert!(outcome.all.codes > 1_000 && outcome.all.lost > outcome.all.codes / 2 - 100, "{:?}", outcome.all);
+}
