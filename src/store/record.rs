@@ -254,6 +254,12 @@ impl Delivery {
         self.state > DeliveryState::Queued && others.any(|(_, attempt)| has(attempt))
     }
 
+    /// Whether all attempts but the `m`-th have failed.
+    pub fn is_lost_but_for(&self, m: u16) -> bool {
+        let mut others = (1..).zip(&self.attempts).filter(|(other, _)| *other != m);
+        others.all(|(_, attempt)| attempt.state == AttemptState::Failed)
+    }
+
     /// Whether a carrier has the text, and another one is to send it too.
     pub fn is_covered(&self) -> bool {
         self.channel == Channel::Sms && self.lease.is_none() && self.due.is_some() && self.is_with_carrier()

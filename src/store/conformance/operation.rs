@@ -136,6 +136,17 @@ impl Operation {
         }
     }
 
+    /// The key under which it is repeated, if it has one.
+    pub fn memo(&self) -> Option<&Memo> {
+        match self {
+            Operation::Start(op) => op.memo.as_ref(),
+            Operation::Resend(op) => op.memo.as_ref(),
+            Operation::Check(op) => op.memo.as_ref(),
+            Operation::Recall(_, memo, _) => Some(memo),
+            _ => None,
+        }
+    }
+
     /// The spans that it adds to the instant at which it happens.
     pub fn spans(&self) -> Vec<Ms> {
         match self {

@@ -307,3 +307,54 @@ pub async fn doubted_success_is_its_attempts_alone(w: &World) -> Told {
     let record = expected!(receive(w, doubted(w, plain)).await?, Received::Moved(record) => record);
     same("one that is not covered", record.deliveries[0].state, DeliveryState::Delivered)
 }
+
+/// A covered one whose cover somebody has begun: its two attempts and the token.
+async fn covering(w: &World) -> Told<(AttemptId, AttemptId, Digest)> {
+    let (first, record) = covered(w, 60).await?;
+    w.pass_until(expected!(record.deliveries[0].due, Some(due) => due)).await?;
+    let (token, claimed) = w.claim(100).await?;
+    same("claimed", claimed, vec![first.delivery])?;
+    let second = w.begun(first.delivery, token).await?;
+    Ok((first, second, token))
+}
+
+pub async fn a_covered_one_whose_carriers_all_failed_has_failed(w: &World) -> Told {
+    let refused = Moved::Failed(Cause::InvalidNumber, Next::Another);
+    let left = Moved::Submitted { reference: None, keep_lease: false };
+    let over = |record: &Record| (record.deliveries[0].state, record.deliveries[0].cause);
+    // The cover is refused, then the first fails: another may be tried, or it is over.
+    for (then, state) in [(Then::Fail, DeliveryState::Failed), (Then::Another, DeliveryState::Submitted)] {
+        let (first, second, token) = covering(w).await?;
+        w.settled(second, token, refused.clone()).await?;
+        w.settled(first.delivery.attempt(0), token, left.clone()).await?;
+        let op = Receive { then, ..w.receipt(first, FILTERED) };
+        let record = expected!(receive(w, op).await?, Received::Moved(record) => record);
+        same("its state", over(&record).0, state)?;
+        same("whether it is due", record.deliveries[0].due.is_some(), then == Then::Another)?;
+        let (_, claimed) = w.claim(100).await?;
+        same("claimed again", claimed.len(), usize::from(then == Then::Another))?;
+    }
+    // The first fails while the cover is on its way, which is refused then.
+    let (first, second, token) = covering(w).await?;
+    w.moved(first, FILTERED).await?;
+    w.settled(second, token, refused).await?;
+    let record = w.settled(first.delivery.attempt(0), token, left.clone()).await?;
+    same("it is over", over(&record), (DeliveryState::Failed, Some(Cause::InvalidNumber)))?;
+    // A doubted success is a success where nobody is left to cover it.
+    let (first, record) = covered(w, 60).await?;
+    let doubted = Receive { then: Then::Doubt, ..w.receipt(first, Progress::Delivered) };
+    expected!(receive(w, doubted).await?, Received::Moved(_));
+    w.pass_until(expected!(record.deliveries[0].due, Some(due) => due)).await?;
+    let (token, _) = w.claim(100).await?;
+    let record = w.settled(first.delivery.attempt(0), token, left).await?;
+    same("it arrived", record.deliveries[0].state, DeliveryState::Delivered)
+}
+
+pub async fn what_is_asked_for_ends_a_cover_that_is_under_way(w: &World) -> Told {
+    let (first, _, token) = covering(w).await?;
+    let called = Resend { channel: Channel::Voice, ..w.resend(first.delivery.record) };
+    expected!(w.store.numbers.resend(called).await?, Resent::Queued(_));
+    same("no third", w.begin(first.delivery, token).await?, Begun::Ended)?;
+    let later = Moved::Covered { reference: None, again_ms: 60 };
+    same("nor later", w.settled(first.delivery.attempt(0), token, later).await?.deliveries[0].due, None)
+}

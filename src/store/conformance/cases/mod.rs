@@ -61,7 +61,8 @@ const STORIES: &[(&str, Story)] = stories! {
     another: is_due_at_once nobody_is_left repeats_change_nothing a_worker_judges a_call_that_failed_goes_on
         an_answered_call_ends the_ended_get_none
         what_is_due_ends_with_its_record only_the_last_attempt_counts references_are_told senders_are_kept
-        a_covered_one_is_looked_at_again what_has_ended_is_covered_no_more doubted_success_is_its_attempts_alone;
+        a_covered_one_is_looked_at_again what_has_ended_is_covered_no_more doubted_success_is_its_attempts_alone
+        a_covered_one_whose_carriers_all_failed_has_failed what_is_asked_for_ends_a_cover_that_is_under_way;
     ends: cancel_hangs_up cancel_twice cancel_leaves_what_is_with_a_carrier expired_are_swept
         swept_once_due_or_not wakes_are_told;
     wide: all_or_none give_back_is_exact until_is_exact_enough never_above_the_count

@@ -43,7 +43,8 @@ impl Model {
             }
             self.memos.retain(|other| other.memo.key != memo.key);
             let place = self.memos.partition_point(|other| other.memo.key < memo.key);
-            self.memos.insert(place, Kept { memo: *memo, until: now + memo.keep_ms, answer: kept });
+            let until = now + memo.keep_ms;
+            self.memos.insert(place, Kept { memo: *memo, until, late: until, answer: kept });
         }
         answer
     }

@@ -134,7 +134,10 @@ impl Model {
         let wanted = |record: &Record| status(record, now) == Status::Pending;
         let ended = !self.record(op.id.record).is_some_and(wanted)
             || self.delivery(op.id).is_none_or(|delivery| is_over(delivery.state));
-        if ended {
+        let newest = self.record(op.id.record).map_or(0, |record| record.deliveries.len());
+        let is_replaced = |delivery: &Delivery| delivery.channel == Channel::Sms && carrier_has(delivery);
+        let replaced = usize::from(op.id.n) != newest && self.delivery(op.id).is_some_and(is_replaced);
+        if ended || replaced {
             return Answer::Begun(Begun::Ended);
         }
         let Some(delivery) = self.held(op.id, op.token) else { return Answer::Begun(Begun::Lost) };
@@ -163,11 +166,21 @@ impl Model {
     pub fn settle(&mut self, op: &Settle, now: Ms) -> Answer {
         let id = op.id.delivery;
         let expires = self.record(id.record).map(|record| record.expires);
+        let is_newest = self.record(id.record).is_some_and(|record| record.deliveries.len() == usize::from(id.n));
         let (Some(expires), Some(delivery)) = (expires, self.held(id, op.token)) else {
             return Answer::from(None);
         };
+        let states: Vec<AttemptState> = delivery.attempts.iter().map(|attempt| attempt.state).collect();
+        let all_fell = !states.is_empty() && states.iter().all(|state| *state == AttemptState::Failed);
+        let last = delivery.attempts.last().and_then(|attempt| attempt.cause);
         let attempt = nth(&mut delivery.attempts, op.id.m);
         match &op.moved {
+            Moved::Submitted { .. } if op.id.m == 0 && states.contains(&AttemptState::Delivered) => {
+                progress(delivery, DeliveryState::Delivered, None, now);
+            }
+            Moved::Submitted { .. } if op.id.m == 0 && all_fell => {
+                progress(delivery, DeliveryState::Failed, last, now);
+            }
             Moved::Submitted { reference, .. } | Moved::Covered { reference, .. } => {
                 let mut fell = false;
                 if let Some(attempt) = attempt {
@@ -178,7 +191,9 @@ impl Model {
                 }
                 progress(delivery, DeliveryState::Submitted, None, now);
                 let again = match op.moved {
-                    Moved::Covered { again_ms, .. } => Some(now + again_ms).filter(|again| *again < expires),
+                    Moved::Covered { again_ms, .. } => {
+                        Some(now + again_ms).filter(|again| is_newest && *again < expires)
+                    }
                     _ => None,
                 };
                 let held = matches!(op.moved, Moved::Submitted { keep_lease: true, .. });
@@ -228,11 +243,14 @@ impl Model {
             attempt.reference = Some(reference.clone());
         }
         let is_last = usize::from(op.id.m) == last;
+        let mut others = (1..).zip(&delivery.attempts).filter(|(m, _)| *m != op.id.m);
+        let all_others_fell = others.all(|(_, attempt)| attempt.state == AttemptState::Failed);
+        let left_alone = delivery.state == DeliveryState::Submitted && delivery.lease.is_none() && all_others_fell;
         match op.progress {
             Progress::Delivered if op.then == Then::Doubt && looked_after => {}
             Progress::Delivered => progress(delivery, state, cause, now),
             Progress::Ringing | Progress::Answered if is_last => progress(delivery, state, cause, now),
-            Progress::Failed(_) if is_last && certainty(before_it) < 3 => {
+            Progress::Failed(_) if (is_last || left_alone) && certainty(before_it) < 3 => {
                 // A submit that runs is judged by whoever runs it.
                 let with_carrier = delivery.lease.is_none() || before_it == AttemptState::Submitted;
                 let unheard =

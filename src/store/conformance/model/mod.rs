@@ -51,7 +51,16 @@ enum What {
 struct Kept {
     memo: Memo,
     until: Ms,
+    /// It has surely ended by then: later than `until` where the instant at which it was kept
+    /// did not show.
+    late: Ms,
     answer: Answer,
+}
+
+impl Kept {
+    fn may_have_ended(&self, at: Moment) -> bool {
+        self.until <= at.now && at.now < self.late
+    }
 }
 
 /// One taken from a wide limit, between two instants.
@@ -88,6 +97,25 @@ impl Model {
     /// Does the operation, and compares: the error is the answer that this
     /// state would have given.
     pub fn apply(&mut self, op: &Operation, seen: &Answer, at: Moment) -> Result<(), String> {
+        let doubtful = |kept: &Kept| op.memo().is_some_and(|memo| memo.key == kept.memo.key) && kept.may_have_ended(at);
+        let ended = self.memos.iter().position(doubtful).map(|place| {
+            let mut ended = self.clone();
+            ended.memos.remove(place);
+            self.memos[place].until = at.now + 1;
+            ended
+        });
+        let done = self.act(op, seen, at);
+        match ended {
+            Some(mut ended) if done.is_err() => {
+                ended.act(op, seen, at)?;
+                *self = ended;
+                Ok(())
+            }
+            _ => done,
+        }
+    }
+
+    fn act(&mut self, op: &Operation, seen: &Answer, at: Moment) -> Result<(), String> {
         let now = at.now;
         let expected = match op {
             Operation::Start(op) => self.start(op, seen, now),
@@ -110,6 +138,12 @@ impl Model {
             Operation::Take(takes) => return self.take(takes, seen, at),
             Operation::GiveBack(taken) => self.give_back(taken),
         };
+        if let (None, Some(memo)) = (seen.instant(), op.memo()) {
+            let just = |kept: &&mut Kept| kept.memo == *memo && kept.until == now + memo.keep_ms;
+            if let Some(kept) = self.memos.iter_mut().find(just) {
+                (kept.until, kept.late) = (at.first + memo.keep_ms, at.last + memo.keep_ms);
+            }
+        }
         let (expected, seen) = (self.tidy(expected), self.tidy(seen.clone()));
         if expected == seen { Ok(()) } else { Err(format!("{expected:?}")) }
     }
@@ -144,7 +178,7 @@ impl Model {
     /// Forgets memos that have ended, so that states which differ in nothing
     /// else are one.
     pub fn forget(&mut self, now: Ms) {
-        self.memos.retain(|kept| kept.until > now);
+        self.memos.retain(|kept| kept.late > now);
     }
 
     /// Instants at which something may change by itself.
@@ -166,7 +200,7 @@ impl Model {
                 turns.push(until);
             }
         }
-        turns.extend(self.memos.iter().map(|kept| kept.until));
+        turns.extend(self.memos.iter().flat_map(|kept| [kept.until, kept.late]));
         turns.extend(self.counted.iter().map(|counted| counted.first + counted.per_ms));
         turns
     }

@@ -61,7 +61,11 @@ pub fn renew(slot: &mut Slot, op: &Renew, now: Ms) -> Renewed {
 
 pub fn begin(slot: &mut Slot, op: &Begin, now: Ms) -> Begun {
     let open = slot.record.as_ref().is_some_and(|record| record.is_open(now));
-    let ended = slot.record.as_ref().and_then(|r| r.delivery(op.id.n)).is_none_or(|d| d.state.is_final());
+    let ended = slot.record.as_ref().is_none_or(|record| {
+        // What the person asked for since stands in for a cover.
+        let replaced = |d: &Delivery| usize::from(op.id.n) < record.deliveries.len() && d.is_with_carrier();
+        record.delivery(op.id.n).is_none_or(|d| d.state.is_final() || d.channel == Channel::Sms && replaced(d))
+    });
     if !open || ended {
         return Begun::Ended;
     }
@@ -93,7 +97,8 @@ pub fn begin(slot: &mut Slot, op: &Begin, now: Ms) -> Begun {
 }
 
 pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
-    let expires = slot.record.as_ref().map_or(0, |record| record.expires);
+    let (expires, newest) = slot.record.as_ref().map_or((0, 0), |record| (record.expires, record.deliveries.len()));
+    let is_newest = usize::from(op.id.delivery.n) == newest;
     let Some(delivery) = held(&mut slot.record, op.id.delivery.n, &op.token) else {
         return Settled::Lost;
     };
@@ -120,9 +125,15 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
         }
     }
     match op.moved {
+        // Nobody else covers it, and meanwhile what was sent may have arrived, or failed.
+        Moved::Submitted { keep_lease, .. } if op.id.m == 0 && !delivery.attempts.is_empty() => {
+            left(delivery, keep_lease, now);
+        }
         Moved::Submitted { keep_lease, .. } => taken(delivery, keep_lease || overtaken, None, now),
         Moved::Covered { again_ms, .. } => {
-            taken(delivery, overtaken, Some(now + again_ms).filter(|due| *due < expires), now);
+            // What the person asked for since stands in for a cover.
+            let due = Some(now + again_ms).filter(|due| is_newest && *due < expires);
+            taken(delivery, overtaken, due, now);
         }
         Moved::Failed(cause, next) => follow(delivery, cause, next, expires, now),
         Moved::Unknown(next) => follow(delivery, Cause::TemporaryCarrierFault, next, expires, now),
@@ -135,6 +146,19 @@ fn taken(delivery: &mut Delivery, keep_lease: bool, due: Option<Ms>, now: Ms) {
     delivery.advance(DeliveryState::Submitted, None, now);
     if !keep_lease {
         (delivery.lease, delivery.due) = (None, due);
+    }
+}
+
+/// What becomes of a delivery that is left to those who have it.
+fn left(delivery: &mut Delivery, keep_lease: bool, now: Ms) {
+    let arrived = |attempt: &Attempt| attempt.state == AttemptState::Delivered;
+    let last = delivery.attempts.last().and_then(|attempt| attempt.cause);
+    if delivery.attempts.iter().any(arrived) {
+        delivery.advance(DeliveryState::Delivered, None, now);
+    } else if delivery.is_lost_but_for(0) {
+        delivery.advance(DeliveryState::Failed, last, now);
+    } else {
+        taken(delivery, keep_lease, None, now);
     }
 }
 

@@ -9,6 +9,9 @@ pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
     let (before, open) = (record.clone(), record.is_open(now));
     let Some(delivery) = record.delivery_mut(op.id.delivery.n) else { return Received::Unknown };
     let is_last = usize::from(op.id.m) == delivery.attempts.len();
+    // The first of a covered text may fail after those that covered it.
+    let waits = delivery.state == DeliveryState::Submitted && delivery.lease.is_none();
+    let decides = is_last || waits && delivery.is_lost_but_for(op.id.m);
     let (covered, another_has_it) = (delivery.is_covered(), delivery.is_with_another(op.id.m));
     let Some(attempt) = usize::from(op.id.m).checked_sub(1).and_then(|i| delivery.attempts.get_mut(i)) else {
         return Received::Unknown;
@@ -34,7 +37,7 @@ pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
         delivery.advance(delivery_state, cause, now);
     } else if is_last && delivery_state != DeliveryState::Failed {
         delivery.advance(delivery_state, cause, now);
-    } else if is_last && !was.is_final() {
+    } else if decides && !was.is_final() && delivery_state == DeliveryState::Failed {
         // What an earlier attempt failed at says nothing about the one that runs now, and
         // one whose end is known has nothing to add: whoever noted it chose what follows.
         // While a worker is submitting, a failure is the worker's to judge: it may be on

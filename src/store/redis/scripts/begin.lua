@@ -8,6 +8,8 @@ local now = now_ms()
 local record, n = load_record(KEYS[1]), tonumber(ARGV[1])
 local delivery = record and record.d[n]
 if not delivery or delivery.s >= DELIVERED or status_at(record, now) ~= PENDING then return { 'ended' } end
+-- What the person asked for since stands in for a cover.
+if delivery.c == SMS and n < #record.d and is_with_carrier(delivery) then return { 'ended' } end
 if not held(record, n, ARGV[2]) then return { 'lost' } end
 if delivery.z == ARGV[5] then return { 'attempt', now, #delivery.x } end
 for _, attempt in ipairs(delivery.x) do

@@ -107,6 +107,14 @@ local function is_with_carrier(delivery, but)
   return false
 end
 
+-- Whether all attempts but one (or but none) have failed.
+local function is_lost(delivery, but)
+  for m, attempt in ipairs(delivery.x) do
+    if m ~= but and attempt.s ~= 4 then return false end
+  end
+  return true
+end
+
 -- Nobody looks again after what a carrier has: it is not needed any more.
 local function uncover(delivery)
   if not delivery.u and is_with_carrier(delivery) then delivery.q = nil end

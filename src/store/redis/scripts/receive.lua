@@ -17,6 +17,8 @@ if delivery.z == a.o then return { 'moved', now, pack_record(record) } end
 local covered = delivery.c == SMS and delivery.s < DELIVERED and delivery.q and not delivery.u
   and is_with_carrier(delivery)
 local another_has_it = is_with_carrier(delivery, a.m)
+-- The first of a covered text may fail after those that covered it.
+local decides = a.m == #delivery.x or delivery.s == SUBMITTED and not delivery.u and is_lost(delivery, a.m)
 local attempt_state = ({ ringing = 2, answered = 2, delivered = 3, failed = 4 })[a.p]
 local state = ({ ringing = RINGING, answered = ANSWERED, delivered = DELIVERED, failed = FAILED })[a.p]
 local moved, was = false, attempt.s
@@ -34,7 +36,7 @@ if a.y and covered and state == DELIVERED then
 elseif state == DELIVERED or is_last and state ~= FAILED then
   -- A message that arrived has arrived, whichever attempt brought it.
   if advance(delivery, state, a.w, now) then moved = true end
-elseif is_last and was < 3 then
+elseif decides and was < 3 and state == FAILED then
   -- What an earlier attempt failed at says nothing about the one that runs now, and one
   -- whose end is known has nothing to add: whoever noted it chose what follows. While a
   -- worker is submitting, a failure is the worker's to judge. A call that a carrier has is

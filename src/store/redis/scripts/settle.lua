@@ -27,9 +27,17 @@ if attempt then
   end
 end
 delivery.z = a.p
-if a.k == 'submitted' then
+local arrived = false
+for _, other in ipairs(delivery.x) do arrived = arrived or other.s == 3 end
+if a.k == 'submitted' and a.m == 0 and not a.z and arrived then
+  -- Nobody else covers it, and meanwhile what was sent has arrived, or failed.
+  advance(delivery, DELIVERED, nil, now)
+elseif a.k == 'submitted' and a.m == 0 and not a.z and #delivery.x > 0 and is_lost(delivery) then
+  advance(delivery, FAILED, delivery.x[#delivery.x].w, now)
+elseif a.k == 'submitted' then
   advance(delivery, SUBMITTED, nil, now)
-  local again = a.z and now + a.z < record.e and now + a.z or nil
+  -- What the person asked for since stands in for a cover.
+  local again = a.n == #record.d and a.z and now + a.z < record.e and now + a.z or nil
   if not a.l and not overtaken then unlease(delivery, again) end
 elseif a.x == 'later' and now + a.z < record.e then
   unlease(delivery, now + a.z)
