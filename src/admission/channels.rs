@@ -120,7 +120,7 @@ impl Admission {
     /// The channels of a tenant's number that are closed. None, if the store is away: a
     /// send asks again.
     pub async fn closed(&self, to: &Destination, tenant: &TenantId) -> Closed {
-        let (out, memory) = tokio::join!(self.consents.opted_out(to.partition, to.hash), self.memory(to));
+        let (out, memory) = tokio::join!(self.consents.opted_out(to.partition, to.hash), self.memory_of(tenant, to));
         Closed::of(out.unwrap_or_default(), tenant, memory)
     }
 

@@ -18,8 +18,6 @@ pub struct Memory {
     pub rather_calls: bool,
     /// Channels that do not get through, why, and until when that is believed.
     pub blocked: Vec<(Channel, Cause, Ms)>,
-    /// The newest verification of the last day, of whichever tenant.
-    pub newest: Option<RecordId>,
 }
 
 impl Memory {
@@ -47,13 +45,7 @@ impl Memory {
                 _ => None,
             })?
         });
-        let mut lately = attempts.iter().filter(|attempt| now.saturating_sub(attempt.submitted.started) < DAY);
-        let newest = lately.find_map(|attempt| {
-            let record = attempt.submitted.id.delivery.record;
-            (record.kind() == RecordKind::Verification).then_some(record)
-        });
         Memory {
-            newest,
             worked: worked.map(|attempt| (attempt.submitted.channel, attempt.submitted.started)),
             rather_calls,
             blocked: blocked.collect(),
@@ -64,6 +56,20 @@ impl Memory {
     pub fn blocked_until(&self, channel: Channel) -> Option<Ms> {
         self.blocked.iter().find(|(blocked, ..)| *blocked == channel).map(|(_, _, until)| *until)
     }
+}
+
+/// The two newest verifications of the last day, of whichever tenant.
+pub fn newest(attempts: &[AttemptLog], now: Ms) -> Vec<RecordId> {
+    let lately = attempts.iter().filter(|attempt| now.saturating_sub(attempt.submitted.started) < DAY);
+    let records = lately.map(|attempt| attempt.submitted.id.delivery.record);
+    let mut newest: Vec<RecordId> = Vec::new();
+    for record in records.filter(|record| record.kind() == RecordKind::Verification) {
+        if !newest.contains(&record) {
+            newest.push(record);
+        }
+    }
+    newest.truncate(2);
+    newest
 }
 
 /// What became of an attempt, by the report if there is one.

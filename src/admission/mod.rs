@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{Config, Countries, WideLimitOptions};
 use crate::delivery::{Accepted, Deliveries};
-use crate::model::{Channel, Country, E164, NumberKind, Refusal, TenantId};
+use crate::model::{Channel, Country, E164, NumberKind, RecordId, Refusal, TenantId};
 use crate::number::Parsed;
 use crate::seal::Keys;
 use crate::store::{Archive, AttemptLog, Consents, Destination, Limits, Memo, Store, StoreError, Taken, Taking};
@@ -50,13 +50,15 @@ pub struct Admitted {
     /// What is closed for the number.
     pub closed: Closed,
     taken: Vec<Taken>,
+    /// The newest verifications of the number.
+    newest: Vec<RecordId>,
 }
 
 impl Admitted {
     /// What whoever runs the delivery may need of it.
     pub fn accepted(&self) -> Accepted {
         let took = self.taken.iter().map(|taken| taken.take).collect();
-        Accepted { before: self.closed.memory.newest, took }
+        Accepted { before: self.newest.clone(), took }
     }
 }
 
@@ -119,7 +121,9 @@ impl Admission {
         let takes = wide::takes(&self.keys, &self.wide, tenant, to, address);
         // One round: none depends on another.
         let out = self.consents.opted_out(to.at.partition, to.at.hash);
-        let (taking, out, memory) = tokio::join!(self.limits.take(takes), out, self.memory(to.at));
+        let (taking, out, attempts) = tokio::join!(self.limits.take(takes), out, self.attempts(to.at));
+        let newest = memory::newest(&attempts, self.clock.now());
+        let memory = self.memory(tenant, attempts);
         let taken = match taking.map_err(Denied::Store)? {
             Taking::Taken(taken) => taken,
             Taking::Refused(refusal) => {
@@ -133,23 +137,21 @@ impl Admission {
             Ok((self.wanted_channel(to.at, wanted, channel, &closed.out)?, closed))
         });
         match chosen {
-            Ok((channel, closed)) => Ok(Admitted { channel, closed, taken }),
+            Ok((channel, closed)) => Ok(Admitted { channel, closed, taken, newest }),
             Err(denied) => {
-                self.give_back(Admitted { channel, closed: Closed::default(), taken }).await;
+                self.give_back(Admitted { channel, closed: Closed::default(), taken, newest }).await;
                 Err(denied)
             }
         }
     }
 
-    /// What is remembered of a number from everybody's attempts. Nothing, if the store is
-    /// away: it helps, and stops nobody.
-    pub async fn memory(&self, to: &Destination) -> Memory {
-        Memory::of(&self.attempts(to).await, self.clock.now())
+    /// What is remembered of a number from what this tenant sent: nobody is told what others
+    /// did. Nothing, if the store is away: it helps, and stops nobody.
+    pub async fn memory_of(&self, tenant: &TenantId, to: &Destination) -> Memory {
+        self.memory(tenant, self.attempts(to).await)
     }
 
-    /// The same from what one tenant sent: nobody is told what others did.
-    pub async fn memory_of(&self, tenant: &TenantId, to: &Destination) -> Memory {
-        let mut attempts = self.attempts(to).await;
+    fn memory(&self, tenant: &TenantId, mut attempts: Vec<AttemptLog>) -> Memory {
         attempts.retain(|attempt| attempt.submitted.tenant == *tenant);
         Memory::of(&attempts, self.clock.now())
     }

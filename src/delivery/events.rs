@@ -195,11 +195,12 @@ impl Deliveries {
         }
         let (channel, country, now) = (delivery.channel, record.to.country, self.parts.clock.now());
         let tried = |name: &str| record.tried().any(|(over, tried)| over == channel && tried == name);
-        // One that rests is waited for if it was to cover this text anyhow.
-        let covered = delivery.is_covered();
-        let ready = |line: &Line| covered || self.parts.carriers.standing(line, channel, now) == Standing::Ready;
+        let ready = |line: &Line| self.parts.carriers.standing(line, channel, now) == Standing::Ready;
         let mut lines = self.parts.carriers.lines().iter();
-        record.is_open(now) && lines.any(|line| line.permits(channel, country) && ready(line) && !tried(line.name()))
+        // Another was to send it anyhow.
+        record.is_open(now)
+            && (delivery.is_covered()
+                || lines.any(|line| line.permits(channel, country) && ready(line) && !tried(line.name())))
     }
 
     /// Whether this success is to be doubted: the message was given to a carrier whose
@@ -228,7 +229,10 @@ fn has_advanced(delivery: &Delivery, m: u16, progress: Progress) -> bool {
         Progress::Delivered => {
             delivery.state == DeliveryState::Delivered && delivery.attempts.iter().filter(arrived).count() == 1
         }
-        Progress::Failed(_) => usize::from(m) == delivery.attempts.len() && delivery.state == DeliveryState::Failed,
+        Progress::Failed(_) => {
+            let own = usize::from(m).checked_sub(1).and_then(|i| delivery.attempts.get(i));
+            delivery.state == DeliveryState::Failed && own.is_some_and(|own| own.changed == delivery.changed)
+        }
         Progress::Ringing | Progress::Answered => usize::from(m) == delivery.attempts.len(),
     }
 }

@@ -13,7 +13,9 @@ use crate::model::{
     AttemptId, AttemptState, Cause, Channel, Digest, E164, LimitName, MINUTE, Ms, RecordId, SECOND, Sender, Status,
 };
 use crate::routing::{self, Ask, Choice};
-use crate::store::{Attempt, Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taking};
+use crate::store::{
+    Attempt, Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taken, Taking,
+};
 
 /// How long a turn of one carrier's pace is waited for while another could take it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -30,14 +32,15 @@ pub struct Job {
     pub record: Record,
     pub n: u16,
     pub token: Digest,
-    pub accepted: Accepted,
+    /// `None`: another gateway or an earlier run accepted it.
+    pub accepted: Option<Accepted>,
 }
 
 /// What the gateway knows that accepted a delivery, and no other that runs it.
 #[derive(Debug, Clone, Default)]
 pub struct Accepted {
-    /// The newest verification of the same number before this one, if it was lately.
-    pub before: Option<RecordId>,
+    /// The newest verifications of the number, this one or those before it, of the last day.
+    pub before: Vec<RecordId>,
     /// What it took from the wide limits.
     pub took: Vec<Take>,
 }
@@ -141,11 +144,13 @@ impl Deliveries {
         let (now, country) = (self.parts.clock.now(), job.record.to.country);
         let before = self.in_vain(&job).await?;
         let mut tried: Vec<_> = job.record.tried().collect();
-        let just_before = before
-            .iter()
-            .filter(|before| before.tenant == job.record.tenant && now.saturating_sub(before.created) < JUST_BEFORE_MS);
+        let just_before = before.iter().filter(|before| {
+            let is_young = now.saturating_sub(before.created) < JUST_BEFORE_MS;
+            before.status != Status::Approved && before.tenant == job.record.tenant && is_young
+        });
         tried.extend(just_before.flat_map(Record::tried));
-        let ask = Ask { channel, tried: &tried, value: self.parts.routing.value, aside: before.is_some() };
+        let aside = before.is_some() || job.accepted.is_none();
+        let ask = Ask { channel, tried: &tried, value: self.parts.routing.value, aside };
         let cell = |carrier: &str, sender: Option<&Sender>| {
             let sender = sender.map(|sender| sender.id.as_str());
             self.cell(&job.record, &opened.to, channel, carrier, sender)
@@ -162,36 +167,49 @@ impl Deliveries {
             };
             !delivery.attempts.iter().any(rules_out)
         });
+        let others_work = candidates.iter().any(|candidate| candidate.outlook.state != State::Blocked);
         let mut choices = routing::order(&candidates, ask, &self.rules, &mut draws());
-        if channel == Channel::Sms && choices.first().is_some_and(|first| first.fall_back.is_some()) {
-            self.reserve_cover(&job, &mut choices).await?;
+        if let Some(first) = choices.first().filter(|first| first.lot == Lot::Probe && others_work)
+            && !self.may_probe(&cell(&first.carrier, first.sender.as_ref())).await
+        {
+            // Another message is the probe; this one is a first try like others.
+            candidates.iter_mut().for_each(|candidate| candidate.outlook.probe_due = false);
+            choices = routing::order(&candidates, ask, &self.rules, &mut draws());
         }
-        let mut retry = Retry::default();
-        for (i, choice) in choices.iter().enumerate() {
+        let (mut retry, count) = (Retry::default(), choices.len());
+        for (i, mut choice) in choices.into_iter().enumerate() {
             let Some(line) = self.parts.carriers.get(&choice.carrier) else { continue };
             let cell = cell(&choice.carrier, choice.sender.as_ref());
-            let others_work = || candidates.iter().any(|candidate| candidate.outlook.state != State::Blocked);
-            if choice.lot == Lot::Probe && others_work() && !self.may_probe(&cell).await {
-                continue;
-            }
-            if let Some((cause, wait_ms)) = self.held_back(line, channel, choice).await? {
+            if let Some((cause, wait_ms)) = self.held_back(line, channel, &choice).await? {
                 retry.note(cause, true, Some(wait_ms));
                 continue;
             }
-            let others_left = i + 1 < choices.len();
+            let others_left = i + 1 < count;
             let Some(permit) = self.turn(&job, line, channel, others_left).await? else {
                 retry.note(Cause::RateLimited, true, None);
                 continue;
             };
+            let mut reserved = None;
+            if channel == Channel::Sms && choice.fall_back.is_some() {
+                reserved = self.reserve_cover(&job).await;
+                if reserved.is_none() && others_left && others_work && choice.lot != Lot::Drawn {
+                    // Nobody is lost to a test.
+                    continue;
+                }
+                choice.fall_back = choice.fall_back.filter(|_| reserved.is_some());
+            }
             let begun = Instant::now();
-            let attempt = self.begin(&job, choice).await?;
+            let attempt = self.begin(&job, &choice).await?;
             if begun.elapsed() > self.lease_time() / 2 {
                 // This process slept: the lease may be another's, who finds the intent.
                 return Ok(());
             }
-            let chosen = Chosen { line, choice, cell, others_left };
+            let chosen = Chosen { line, choice: &choice, cell, others_left };
             let tried = self.attempt(&job, &opened, chosen, attempt, &mut retry).await?;
             drop(permit);
+            if let (Some(taken), Tried::Next | Tried::Over) = (reserved, &tried) {
+                self.give_back(taken).await;
+            }
             match tried {
                 Tried::Submitted if channel == Channel::Voice => return self.hold_call(&job, line, attempt).await,
                 Tried::Submitted | Tried::Over => return Ok(()),
@@ -211,27 +229,32 @@ impl Deliveries {
         }
     }
 
-    /// The number's verification before this one, if its code was not typed. One person
-    /// who never types says the same each time: the first of a day counts.
+    /// The number's verification before this one, if its first message did not do. One person
+    /// to whom nothing comes says the same each time: the first of a day counts.
     async fn in_vain(&self, job: &Job) -> Result<Option<Record>, Stop> {
-        let Some(before) = job.accepted.before.filter(|before| *before != job.record.id) else { return Ok(None) };
-        let before = self.parts.store.numbers.read(before).await?;
-        Ok(before.filter(|before| before.status != Status::Approved))
+        let before = job.accepted.iter().flat_map(|accepted| &accepted.before).find(|id| **id != job.record.id);
+        let Some(before) = before else { return Ok(None) };
+        let before = self.parts.store.numbers.read(*before).await?;
+        Ok(before.filter(|before| before.status != Status::Approved || before.tried().count() > 1))
     }
 
     /// A second text of one verification counts in the wide limits as the first does: else
-    /// whoever pumps gets twice what they allow. Without a cover nobody serves as a probe.
-    async fn reserve_cover(&self, job: &Job, choices: &mut [Choice]) -> Result<(), Stop> {
-        if matches!(self.parts.store.limits.take(job.accepted.took.clone()).await?, Taking::Taken(_)) {
-            return Ok(());
+    /// whoever pumps gets twice what they allow. `None`: there is no room, or nobody knows.
+    async fn reserve_cover(&self, job: &Job) -> Option<Vec<Taken>> {
+        let took = job.accepted.as_ref()?.took.clone();
+        match self.parts.store.limits.take(took).await {
+            Ok(Taking::Taken(taken)) => Some(taken),
+            Ok(Taking::Refused(_)) | Err(_) => {
+                tracing::debug!(record = %job.record.id, "The wide limits leave no room for a cover.");
+                None
+            }
         }
-        tracing::debug!(record = %job.record.id, "A wide limit leaves no room for a cover.");
-        choices[0].fall_back = None;
-        if choices[0].lot == Lot::Probe {
-            choices[0].lot = Lot::Aside;
-            choices.rotate_left(1);
+    }
+
+    async fn give_back(&self, taken: Vec<Taken>) {
+        if let Err(error) = self.parts.store.limits.give_back(taken).await {
+            tracing::debug!(%error, "What was reserved for a cover stays counted.");
         }
-        Ok(())
     }
 
     /// Why a carrier is not asked now, and for how long: it is on trial and another

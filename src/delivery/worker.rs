@@ -68,7 +68,7 @@ impl Deliveries {
             let all_taken = claimed.len() == limit;
             for claim in claimed {
                 self.parts.metrics.claimed();
-                self.run(claim.record, claim.n, lease, Accepted::default());
+                self.run(claim.record, claim.n, lease, None);
             }
             if !all_taken {
                 return Ok(());
@@ -76,8 +76,9 @@ impl Deliveries {
         }
     }
 
-    /// Runs a delivery whose lease we hold, in a task of its own.
-    pub fn run(self: &Arc<Self>, record: Record, n: u16, lease: Lease, accepted: Accepted) {
+    /// Runs a delivery whose lease we hold, in a task of its own. Whoever has just accepted
+    /// it tells what that showed.
+    pub fn run(self: &Arc<Self>, record: Record, n: u16, lease: Lease, accepted: Option<Accepted>) {
         let deliveries = self.clone();
         let id = record.id.delivery(n);
         self.held.lock().expect("no panic while held").insert(id, lease.token);

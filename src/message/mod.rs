@@ -106,7 +106,12 @@ impl Messages {
         match started? {
             Started::Created(view) | Started::Joined(view) | Started::JoinedWaiting(view, _) => {
                 if !view.replayed {
-                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, accepted);
+                    self.deliveries.run(
+                        view.record.clone(),
+                        view.record.deliveries.len() as u16,
+                        lease,
+                        Some(accepted),
+                    );
                 }
                 Ok(view)
             }

@@ -122,7 +122,12 @@ impl Verifications {
         match resent {
             Resent::Queued(view) => {
                 if let (Some((lease, accepted)), false) = (run, view.replayed) {
-                    self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, accepted);
+                    self.deliveries.run(
+                        view.record.clone(),
+                        view.record.deliveries.len() as u16,
+                        lease,
+                        Some(accepted),
+                    );
                 }
                 Ok(view)
             }
@@ -139,7 +144,7 @@ impl Verifications {
     fn run(&self, view: &View, lease: Lease, outcome: Outcome, accepted: Accepted) {
         if !view.replayed {
             self.metrics.verification(outcome);
-            self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, accepted);
+            self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, Some(accepted));
         }
     }
 
