@@ -70,8 +70,17 @@ pub async fn status(
     let (country, channel) = (country.transpose()?, channel.transpose()?);
     if let Some(network) = &filter.network {
         check_text("network", network, 64, false)?;
-        if country.is_none() && !network.contains('/') {
-            return Err(Problem::field("network", "must name its country, such as IN/Airtel, or come with country"));
+        match (country, network.split_once('/')) {
+            (None, None) => {
+                return Err(Problem::field(
+                    "network",
+                    "must name its country, such as IN/Airtel, or come with country",
+                ));
+            }
+            (Some(country), Some((own, _))) if own != country.as_str() => {
+                return Err(Problem::field("network", "must be one of the country, or come without country"));
+            }
+            _ => {}
         }
     }
     let cells = CellFilter { country, network: filter.network, channel, all: filter.all.unwrap_or(false) };

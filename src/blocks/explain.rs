@@ -7,6 +7,9 @@ use super::outlook::{Label, State};
 use super::radar::Radar;
 use crate::model::Ms;
 
+/// Of fewer messages a cell's own shares are mostly those of its network and carrier.
+const KNOWN_MESSAGES: f64 = 20.0;
+
 impl Radar {
     /// Why a cell is in its state, and what would change that.
     pub fn explain(&self, key: &CellKey, now: Ms) -> String {
@@ -50,7 +53,15 @@ impl Radar {
                     )
                 };
                 let clear = rules.clear_below;
-                format!("suspect: {evidence}; score {score:.1} nats; {next}; healthy again below a score of {clear}.")
+                let asked = f64::from(cell.scores.complaints);
+                let asked = if asked >= 0.5 {
+                    format!(", {asked:.1} of them by people who asked again")
+                } else {
+                    String::new()
+                };
+                format!(
+                    "suspect: {evidence}; score {score:.1} nats{asked}; {next}; healthy again below a score of {clear}."
+                )
             }
             (State::Blocked, Some(case)) => {
                 let name = match cell.label {
@@ -79,13 +90,23 @@ impl Radar {
                  again from a score of {} on.",
                 rules.ramp_messages, case.ramped, rules.relapse_at
             ),
-            _ => format!(
-                "healthy: of {:.0} messages remembered {} of codes are typed and {} have a sign of arrival; in the \
-                 present stretch {evidence}; score {score:.1} nats, {suspect_at}.",
-                cell.received.of,
-                percent(f64::from(cell.belief.typed)),
-                percent(f64::from(cell.belief.received))
-            ),
+            _ => {
+                let (typed, received) =
+                    (percent(f64::from(cell.belief.typed)), percent(f64::from(cell.belief.received)));
+                let usual = if f64::from(cell.received.of) < KNOWN_MESSAGES {
+                    format!(
+                        "{:.0} messages closed so far are too few to know it by, so {typed} of codes typed and \
+                         {received} with a sign of arrival are assumed",
+                        cell.received.of
+                    )
+                } else {
+                    let of = cell.received.of;
+                    format!(
+                        "of {of:.0} messages remembered {typed} of codes are typed and {received} have a sign of arrival"
+                    )
+                };
+                format!("healthy: {usual}; in the present stretch {evidence}; score {score:.1} nats, {suspect_at}.")
+            }
         }
     }
 

@@ -65,6 +65,7 @@ impl Watch {
         let keeping = Keeping { is_loaded: true, ..Keeping::default() };
         let Some((place, state)) = kept else {
             *self.kept.lock().expect("no panic while held") = keeping;
+            self.count_cells();
             return Ok(());
         };
         let known = state.split_first().filter(|(layout, _)| **layout == LAYOUT);

@@ -173,6 +173,10 @@ impl Default for Metrics {
         registry.register("blocks", "Times that a network was seen to block a carrier", metrics.blocks.clone());
         let about = "Times that codes arrived on a network through nobody";
         registry.register("network_alarms", about, metrics.network_alarms.clone());
+        // An alarm that has not happened yet can be watched too.
+        for channel in Channel::ALL {
+            let _ = metrics.network_alarms.get_or_create(&PerChannel { channel: channel.as_str() });
+        }
         let about = "Carrier, sender and network together, by what is believed of them";
         registry.register("radar_cells", about, metrics.cells.clone());
         registry.register("store_errors", "Operations that the store could not do", metrics.store_errors.clone());

@@ -106,7 +106,13 @@ pub fn explain(
     }
     let cells = body["cells"].as_array().cloned().unwrap_or_default();
     if cells.is_empty() {
-        println!("everything is as usual; --all shows it, --network what is known of one network");
+        println!(
+            "{}",
+            match all {
+                true => "nothing has been sent yet",
+                false => "everything is as usual; --all shows it, --network what is known of one network",
+            }
+        );
     }
     for cell in &cells {
         let sender = cell["sender"].as_str().map(|sender| format!(" as {sender}")).unwrap_or_default();
