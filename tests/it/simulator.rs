@@ -27,10 +27,10 @@ async fn hold(seeds: &str, policies: &[&str], scenarios: &[&str]) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_blocks_are_seen_and_routed_around() {
-    let report = hold("20", &[], &["block-honest", "block-no-receipts", "outage", "lift", "down"]).await;
+    let report = hold("20", &[], &["block-honest", "block-lying", "outage", "lift", "down"]).await;
     assert!(report.to_string().contains("oracle"), "the oracle is among the policies");
     // The p95 of twenty runs would be the luck of one of them.
-    hold("100", &[], &["block-lying"]).await;
+    hold("100", &[], &["block-no-receipts"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
