@@ -95,8 +95,8 @@ impl Radar {
                     (percent(f64::from(cell.belief.typed)), percent(f64::from(cell.belief.received)));
                 let usual = if f64::from(cell.received.of) < KNOWN_MESSAGES {
                     format!(
-                        "{:.0} messages closed so far are too few to know it by, so {typed} of codes typed and \
-                         {received} with a sign of arrival are assumed",
+                        "{:.0} messages closed so far are too few to know it by, so it is assumed that {typed} of \
+                         codes are typed and {received} have a sign of arrival",
                         cell.received.of
                     )
                 } else {

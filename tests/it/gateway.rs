@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+pub use crate::command::{Ran, run, run_within};
+
 /// Longest wait for anything that should happen at once.
 pub const SOON: Duration = Duration::from_secs(10);
 pub const KEY: &str = "demo-key";
@@ -400,47 +402,7 @@ pub fn program() -> &'static str {
     env!("CARGO_BIN_EXE_otp-gateway")
 }
 
-/// What a command of the program printed, and its exit code.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
-}
-
-/// Runs a command of the program to its end.
-pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
-    run_within(Duration::from_secs(30), arguments, variables).await
-}
-
-/// The same for one that may take its time.
-pub async fn run_within(limit: Duration, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
-    let mut child = Command::new(program())
-        .args(arguments)
-        .env_remove("OTP_API_KEY")
-        .env_remove("OTP_URL")
-        .envs(variables.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program was built for this test");
-    let [out, err] = [(); 2].map(|()| Arc::new(Mutex::new(String::new())));
-    let readers =
-        [collect(child.stdout.take().unwrap(), out.clone()), collect(child.stderr.take().unwrap(), err.clone())];
-    let ended = until(limit, "the end of a command", || {
-        let ended = child.try_wait().unwrap();
-        async move { ended }
-    })
-    .await;
-    for reader in readers {
-        reader.join().expect("reading does not panic");
-    }
-    let text = |of: Arc<Mutex<String>>| of.lock().unwrap().clone();
-    Ran { code: ended.code(), out: text(out), err: text(err) }
-}
-
-fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> std::thread::JoinHandle<()> {
+pub fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(n @ 1..) = from.read(&mut buffer) {

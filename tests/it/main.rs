@@ -8,6 +8,7 @@ mod backup;
 mod bad_input;
 mod browser;
 mod carriers;
+mod command;
 mod command_line;
 mod contracts;
 mod disk_full;
