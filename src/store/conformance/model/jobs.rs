@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Model, What, due, erase, is_over, status};
+use super::{Model, Moment, What, due, erase, is_over, status};
 use crate::model::{AttemptState, Cause, Channel, DeliveryId, DeliveryState, Digest, Ms, Status};
 use crate::store::conformance::operation::Answer;
 use crate::store::record::HeldUntil;
@@ -91,8 +91,15 @@ impl Model {
         self.delivery_mut(id)
     }
 
-    pub fn claim(&mut self, op: &Claim, now: Ms) -> Answer {
-        let mut claimed = Vec::new();
+    pub fn claim(&mut self, op: &Claim, seen: &Answer, at: Moment) -> Answer {
+        let (now, mut claimed) = (at.now, Vec::new());
+        let seen: &[Claimed] = if let Answer::Claimed(seen) = seen { seen } else { &[] };
+        // A store may look at one partition after the other: what became due while it did
+        // so, it may have missed.
+        let missed = |due: Ms, record: &Record, n: u16| {
+            let taken = |claimed: &Claimed| claimed.record.id == record.id && claimed.n == n;
+            at.first < at.last && due >= at.first && !seen.iter().any(taken)
+        };
         for record in &mut self.records {
             let expires = record.status == Status::Pending && status(record, now) == Status::Expired;
             if !expires && !record.deliveries.iter().filter_map(due).any(|due| due <= now) {
@@ -108,8 +115,10 @@ impl Model {
                 record.deliveries.iter_mut().for_each(stop_looking);
             }
             let mut taken = Vec::new();
-            for (delivery, n) in record.deliveries.iter_mut().zip(1..) {
-                if due(delivery).is_some_and(|due| due <= now) {
+            let dues: Vec<_> = record.deliveries.iter().map(due).collect();
+            for (i, n) in (0..record.deliveries.len()).zip(1..) {
+                if dues[i].is_some_and(|due| due <= now && !missed(due, record, n)) {
+                    let delivery = &mut record.deliveries[i];
                     delivery.lease = Some(hold(op.lease, now));
                     taken.push(n);
                 }

@@ -128,7 +128,7 @@ impl Model {
                 Answer::Found(found.map(|record| record.id))
             }
             Operation::Recall(_, memo, _) => self.recall(memo, now),
-            Operation::Claim(op) => self.claim(op, now),
+            Operation::Claim(op) => self.claim(op, seen, at),
             Operation::Renew(op) => self.renew(op, now),
             Operation::Begin(op) => self.begin(op, now),
             Operation::Settle(op) => self.settle(op, now),
