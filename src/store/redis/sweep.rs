@@ -16,7 +16,7 @@ use crate::model::{Ms, Partition};
 use crate::store::{Claim, Claimed, Record, StoreError};
 
 /// How often a partition is looked at without a reason.
-const EVERY: Duration = Duration::from_secs(4);
+const EVERY: Duration = Duration::from_secs(5);
 
 /// What is due so soon is looked for now: the script decides, this side's clock is
 /// behind by what an answer takes.
