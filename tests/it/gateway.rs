@@ -321,6 +321,29 @@ impl Gateway {
         self.get(&format!("/v1/verifications/{id}")).await.expect(200)
     }
 
+    /// The metrics, as whoever has no key reads them.
+    pub async fn metrics(&self) -> String {
+        let (status, _, body) = self.fetch(self.request_without_key(Method::GET, "/metrics")).await;
+        assert_eq!(status, 200);
+        String::from_utf8(body).expect("metrics are text")
+    }
+
+    /// The value of a counter, 0 before it was first counted.
+    pub async fn counted(&self, series: &str) -> u64 {
+        let text = self.metrics().await;
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().expect("a whole number"))
+    }
+
+    /// The log of a number's attempts, newest first, once there are so many.
+    pub async fn log(&self, to: &str, count: usize) -> Vec<Value> {
+        until(SOON, "the log", || async {
+            let log = self.post("/v1/support/attempts", json!({ "to": to })).await.expect(200);
+            log["attempts"].as_array().filter(|all| all.len() == count).cloned()
+        })
+        .await
+    }
+
     /// Tells the sandbox what to do.
     pub async fn outcome(&self, row: Value) {
         self.send(self.request(Method::PUT, "/sandbox/outcomes").json(&row)).await.expect(200);

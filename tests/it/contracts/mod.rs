@@ -128,15 +128,6 @@ fn gateway_of(carrier: &str) -> Setup {
 }
 
 impl Gateway {
-    /// The value of a counter, 0 before it was first counted.
-    async fn counted(&self, series: &str) -> u64 {
-        let (status, _, body) = self.fetch(self.request_without_key(reqwest::Method::GET, "/metrics")).await;
-        assert_eq!(status, 200);
-        let text = String::from_utf8(body).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(series));
-        line.map_or(0, |value| value.trim().parse().unwrap())
-    }
-
     /// Asks for a call as the first delivery; the id of its verification.
     async fn call(&self, to: &str) -> String {
         let body = serde_json::json!({ "to": to, "channel": "voice" });

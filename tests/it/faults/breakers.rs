@@ -1,7 +1,7 @@
 //! A carrier that fails is left alone, tried again with one message, and used again when
 //! it works; its pace and its cap are kept.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -96,10 +96,17 @@ async fn the_pace_is_kept_and_halved_after_a_429() {
     let one = Upstream::start().await;
     let (setup, _) = carriers(&[("one", "acme", &one, "throughput = \"20/1s\"")], "");
     let gateway = setup.start();
+    let begun = Instant::now();
     let starts = (0..50).map(|_| async { gateway.start(&gateway.number()).await });
     futures_util::future::join_all(starts).await;
     until(Duration::from_secs(20), "all submits", || async { (one.seen().len() >= 50).then_some(()) }).await;
-    assert!(fullest_second(&one) <= 22, "{}", fullest_second(&one));
+    // A busy machine makes each later and none earlier.
+    for (n, seen) in one.seen().iter().enumerate() {
+        let after = (seen.at - begun).as_secs_f64();
+        assert!(after * 20.0 > n as f64 - 2.0, "submit {n} after {after:.3} s");
+    }
+    // Nor is what was not used made up for; a quarter of a second is what an arrival may be late by.
+    assert!(fullest_second(&one) <= 26, "{}", fullest_second(&one));
     let before = one.seen().len();
     one.does(move |_| Reply::json(429, json!({})));
     gateway.start(&gateway.number()).await;

@@ -35,11 +35,7 @@ async fn stop_is_kept_for_those_who_sent_and_start_lifts_it() {
     say("STOP").await;
     let id = gateway.start(&to).await;
     gateway.delivery(&id, 1, "submitted").await;
-    until(Duration::from_secs(5), "the log", || async {
-        let log = gateway.post("/v1/support/attempts", json!({ "to": to })).await.expect(200);
-        (log["attempts"].as_array().unwrap().len() == 1).then_some(())
-    })
-    .await;
+    gateway.log(&to, 1).await;
     say("HELP").await;
     gateway.resend(&id, "sms").await.expect(202);
     say(" stop! ").await;
@@ -77,13 +73,11 @@ async fn the_log_and_the_figures_tell_what_happened() {
     let callback = good.seen_at("/sms")[0].field("callback");
     let report = json!({ "reports": [{ "id": "m-1", "status": "delivered", "price": "0.0451", "network": "26202" }] });
     assert_eq!(reqwest::Client::new().post(&callback).json(&report).send().await.unwrap().status(), 200);
-    let log = until(Duration::from_secs(5), "the log", || async {
-        let log = gateway.post("/v1/support/attempts", json!({ "to": to })).await.expect(200);
-        let whole = log["attempts"].as_array().unwrap().len() == 2 && log["attempts"][0]["reported_at"].is_string();
-        whole.then_some(log)
+    let log = until(Duration::from_secs(5), "the report in the log", || async {
+        Some(gateway.log(&to, 2).await).filter(|log| log[0]["reported_at"].is_string())
     })
     .await;
-    let [newest, first] = [&log["attempts"][0], &log["attempts"][1]];
+    let [newest, first] = [&log[0], &log[1]];
     assert_eq!(
         (&first["carrier"], &first["cause"], &first["code"]),
         (&json!("bad"), &json!("carrier_filtered"), &json!("spam"))
@@ -230,13 +224,6 @@ async fn who_starts_again_in_vain_gets_another_carrier_and_accuses_nobody_twice(
     );
     let gateway = setup.start();
     let to = gateway.number();
-    let logged = async |count: usize| {
-        until(Duration::from_secs(5), "the log", || async {
-            let log = gateway.post("/v1/support/attempts", json!({ "to": to })).await.expect(200);
-            (log["attempts"].as_array().unwrap().len() == count).then_some(())
-        })
-        .await
-    };
     // The cells, once one of them tells of so many messages that count.
     let counted = async |sent: usize| {
         until(Duration::from_secs(5), "the evidence", || async {
@@ -251,7 +238,7 @@ async fn who_starts_again_in_vain_gets_another_carrier_and_accuses_nobody_twice(
     for count in 1..=3 {
         last = gateway.start(&to).await;
         used.push(super::attempts(&gateway.delivery(&last, 1, "submitted").await)[0].0.clone());
-        logged(count).await;
+        gateway.log(&to, count).await;
     }
     assert_eq!(used, ["one", "two", "one"], "each time another than just before");
     // Of what one person left untyped only the first counts; another person's does.

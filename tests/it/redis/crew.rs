@@ -52,8 +52,7 @@ pub fn signal(gateway: &Gateway, signal: Signal) {
 
 /// A number that a gateway's metrics tell.
 pub async fn metric(gateway: &Gateway, name: &str) -> i64 {
-    let (_, _, text) = gateway.fetch(gateway.request(reqwest::Method::GET, "/metrics")).await;
-    let text = String::from_utf8(text).expect("metrics are text");
+    let text = gateway.metrics().await;
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
 }
