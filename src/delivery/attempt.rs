@@ -137,7 +137,7 @@ impl Deliveries {
     ) -> Result<Tried, Stop> {
         let delivery = record.delivery(attempt.delivery.n);
         let cause = delivery.and_then(|delivery| {
-            let own = delivery.attempts.get(usize::from(attempt.m).checked_sub(1)?)?;
+            let own = delivery.attempt(attempt.m)?;
             own.cause.filter(|_| own.state == AttemptState::Failed && !delivery.state.is_final())
         });
         let Some(cause) = cause else { return Ok(Tried::Submitted) };

@@ -111,7 +111,7 @@ impl Deliveries {
     /// although it has failed by then.
     fn script_of(&self, record: &Record, attempt: AttemptId, last_word: bool) -> Option<Script> {
         let delivery = record.delivery(attempt.delivery.n)?;
-        let tried = delivery.attempts.get(usize::from(attempt.m).checked_sub(1)?)?;
+        let tried = delivery.attempt(attempt.m)?;
         let ended = delivery.channel != Channel::Voice
             || delivery.state == DeliveryState::Canceled
             || delivery.state == DeliveryState::Failed && !last_word
@@ -213,8 +213,7 @@ impl Deliveries {
         let Some(delivery) = record.delivery(id.delivery.n).filter(|delivery| delivery.is_covered()) else {
             return Ok(false);
         };
-        let attempt = usize::from(id.m).checked_sub(1).and_then(|i| delivery.attempts.get(i));
-        let (Some(attempt), Ok(to)) = (attempt, self.parts.keys.open_number(&record.to.sealed)) else {
+        let (Some(attempt), Ok(to)) = (delivery.attempt(id.m), self.parts.keys.open_number(&record.to.sealed)) else {
             return Ok(false);
         };
         let cell = self.cell(&record, &to, delivery.channel, &attempt.carrier, attempt.sender.as_deref());
@@ -230,8 +229,8 @@ fn has_advanced(delivery: &Delivery, m: u16, progress: Progress) -> bool {
             delivery.state == DeliveryState::Delivered && delivery.attempts.iter().filter(arrived).count() == 1
         }
         Progress::Failed(_) => {
-            let own = usize::from(m).checked_sub(1).and_then(|i| delivery.attempts.get(i));
-            delivery.state == DeliveryState::Failed && own.is_some_and(|own| own.changed == delivery.changed)
+            delivery.state == DeliveryState::Failed
+                && delivery.attempt(m).is_some_and(|own| own.changed == delivery.changed)
         }
         Progress::Ringing | Progress::Answered => usize::from(m) == delivery.attempts.len(),
     }

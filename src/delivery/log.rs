@@ -77,7 +77,7 @@ impl Deliveries {
     /// Notes a report that moved something, and counts it.
     pub(super) fn log_report(&self, record: &Record, id: AttemptId, progress: Progress, details: &Details) {
         let Some(delivery) = record.delivery(id.delivery.n) else { return };
-        let Some(attempt) = usize::from(id.m).checked_sub(1).and_then(|i| delivery.attempts.get(i)) else { return };
+        let Some(attempt) = delivery.attempt(id.m) else { return };
         let now = self.parts.clock.now();
         let took = now.saturating_sub(attempt.started);
         let counted = match progress {

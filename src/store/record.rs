@@ -242,6 +242,16 @@ impl Delivery {
         }
     }
 
+    /// The m-th attempt, from 1.
+    pub fn attempt(&self, m: u16) -> Option<&Attempt> {
+        self.attempts.get(usize::from(m).checked_sub(1)?)
+    }
+
+    /// The m-th attempt, from 1.
+    pub fn attempt_mut(&mut self, m: u16) -> Option<&mut Attempt> {
+        self.attempts.get_mut(usize::from(m).checked_sub(1)?)
+    }
+
     /// Whether a carrier took an attempt, and has said nothing else than that it arrived.
     pub fn is_with_carrier(&self) -> bool {
         self.is_with_another(0)

@@ -20,7 +20,7 @@ async fn begun(w: &World, channel: Channel) -> Told<(AttemptId, Digest)> {
 async fn states(w: &World, id: AttemptId) -> Told<(DeliveryState, AttemptState)> {
     let record = w.get(id.delivery.record).await?.record;
     let delivery = record.delivery(id.delivery.n);
-    let states = delivery.and_then(|d| Some((d.state, d.attempts.get(usize::from(id.m) - 1)?.state)));
+    let states = delivery.and_then(|d| Some((d.state, d.attempt(id.m)?.state)));
     states.ok_or_else(|| Wrong::new(format!("{id} is there"), &record))
 }
 

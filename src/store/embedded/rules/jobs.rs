@@ -107,7 +107,7 @@ pub fn settle(slot: &mut Slot, op: &Settle, now: Ms) -> Settled {
         Moved::Failed(cause, _) => (AttemptState::Failed, Some(*cause)),
         Moved::Unknown(_) => (AttemptState::Unknown, Some(Cause::TemporaryCarrierFault)),
     };
-    let attempt = usize::from(op.id.m).checked_sub(1).and_then(|i| delivery.attempts.get_mut(i));
+    let attempt = delivery.attempt_mut(op.id.m);
     // A receipt may have overtaken the answer to its own submit: then that stands, and the
     // lease stays, for its holder to choose what follows.
     let mut overtaken = false;

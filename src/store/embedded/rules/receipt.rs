@@ -13,9 +13,7 @@ pub fn receive(slot: &mut Slot, op: &Receive, now: Ms) -> Received {
     let waits = delivery.state == DeliveryState::Submitted && delivery.lease.is_none();
     let decides = is_last || waits && delivery.is_lost_but_for(op.id.m);
     let (covered, another_has_it) = (delivery.is_covered(), delivery.is_with_another(op.id.m));
-    let Some(attempt) = usize::from(op.id.m).checked_sub(1).and_then(|i| delivery.attempts.get_mut(i)) else {
-        return Received::Unknown;
-    };
+    let Some(attempt) = delivery.attempt_mut(op.id.m) else { return Received::Unknown };
     let (attempt_state, delivery_state, cause) = match op.progress {
         Progress::Ringing => (AttemptState::Submitted, DeliveryState::Ringing, None),
         Progress::Answered => (AttemptState::Submitted, DeliveryState::Answered, None),
