@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Deliveries;
 use super::steps::{Accepted, Job};
-use crate::store::{BEAT_MS, Claim, Lease, Record, Release, Renew, Renewed};
+use crate::store::{BEAT_MS, Claim, Lease, Record, Release, Renew, Renewed, View};
 
 /// How often due deliveries are looked for. What was accepted here does not wait
 /// for it.
@@ -76,9 +76,16 @@ impl Deliveries {
         }
     }
 
-    /// Runs a delivery whose lease we hold, in a task of its own. Whoever has just accepted
-    /// it tells what that showed.
-    pub fn run(self: &Arc<Self>, record: Record, n: u16, lease: Lease, accepted: Option<Accepted>) {
+    /// Runs the newest delivery of a view, which has just been accepted under this lease.
+    /// An answer that is given again runs nothing.
+    pub fn accept(self: &Arc<Self>, view: &View, lease: Lease, accepted: Accepted) {
+        if !view.replayed {
+            self.run(view.record.clone(), view.record.deliveries.len() as u16, lease, Some(accepted));
+        }
+    }
+
+    /// Runs a delivery whose lease we hold, in a task of its own.
+    fn run(self: &Arc<Self>, record: Record, n: u16, lease: Lease, accepted: Option<Accepted>) {
         let deliveries = self.clone();
         let id = record.id.delivery(n);
         self.held.lock().expect("no panic while held").insert(id, lease.token);

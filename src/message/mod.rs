@@ -105,14 +105,7 @@ impl Messages {
         self.admission.conclude(admitted, &started, sent).await;
         match started? {
             Started::Created(view) | Started::Joined(view) | Started::JoinedWaiting(view, _) => {
-                if !view.replayed {
-                    self.deliveries.run(
-                        view.record.clone(),
-                        view.record.deliveries.len() as u16,
-                        lease,
-                        Some(accepted),
-                    );
-                }
+                self.deliveries.accept(&view, lease, accepted);
                 Ok(view)
             }
             Started::Refused(refusal, now) => {

@@ -121,13 +121,8 @@ impl Verifications {
     fn resent(&self, resent: Resent, run: Option<(Lease, Accepted)>) -> Result<View, SendError> {
         match resent {
             Resent::Queued(view) => {
-                if let (Some((lease, accepted)), false) = (run, view.replayed) {
-                    self.deliveries.run(
-                        view.record.clone(),
-                        view.record.deliveries.len() as u16,
-                        lease,
-                        Some(accepted),
-                    );
+                if let Some((lease, accepted)) = run {
+                    self.deliveries.accept(&view, lease, accepted);
                 }
                 Ok(view)
             }
@@ -144,8 +139,8 @@ impl Verifications {
     fn run(&self, view: &View, lease: Lease, outcome: Outcome, accepted: Accepted) {
         if !view.replayed {
             self.metrics.verification(outcome);
-            self.deliveries.run(view.record.clone(), view.record.deliveries.len() as u16, lease, Some(accepted));
         }
+        self.deliveries.accept(view, lease, accepted);
     }
 
     async fn recalled_start(&self, to: &Destination, memo: Option<&Memo>) -> Result<Option<StartAnswer>, SendError> {
