@@ -10,6 +10,7 @@ mod attempt;
 mod breakers;
 mod calls;
 mod carriers;
+mod choices;
 mod events;
 mod evidence;
 mod explain;

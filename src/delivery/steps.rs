@@ -5,27 +5,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{SemaphorePermit, TryAcquireError};
 
-use super::carriers::{Line, draws};
+use super::carriers::Line;
+use super::choices::Choices;
 use super::payload::Payload;
 use super::{Deliveries, Wording};
-use crate::blocks::{CellKey, Lot, State};
-use crate::model::{
-    AttemptId, AttemptState, Cause, Channel, Digest, E164, LimitName, MINUTE, Ms, RecordId, SECOND, Sender, Status,
-};
-use crate::routing::{self, Ask, Choice};
-use crate::store::{
-    Attempt, Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taken, Taking,
-};
+use crate::blocks::{CellKey, Lot};
+use crate::model::{AttemptId, AttemptState, Cause, Channel, Digest, E164, LimitName, Ms, RecordId, SECOND};
+use crate::routing::Choice;
+use crate::store::{Begin, Begun, Delivery, Moved, Next, Record, Settle, Settled, StoreError, Take, Taken, Taking};
 
 /// How long a turn of one carrier's pace is waited for while another could take it.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Over all gateways a blocked cell gets one probe in so long: until everybody has heard
-/// of it.
-const PROBE_MS: Ms = 3 * SECOND;
-
-/// Who starts again this soon after a verification in vain gets another carrier.
-const JUST_BEFORE_MS: Ms = 10 * MINUTE;
 
 /// A delivery whose lease we hold.
 pub struct Job {
@@ -141,45 +131,10 @@ impl Deliveries {
             Ok(opened) => opened,
             Err(cause) => return self.give_up(&job, cause, Next::Never).await,
         };
-        let (now, country) = (self.parts.clock.now(), job.record.to.country);
-        let before = self.in_vain(&job).await?;
-        let mut tried: Vec<_> = job.record.tried().collect();
-        let just_before = before.iter().filter(|before| {
-            let is_young = now.saturating_sub(before.created) < JUST_BEFORE_MS;
-            before.status != Status::Approved && before.tenant == job.record.tenant && is_young
-        });
-        tried.extend(just_before.flat_map(Record::tried));
-        let aside = before.is_some() || job.accepted.is_none();
-        let ask = Ask { channel, tried: &tried, value: self.parts.routing.value, aside };
-        let cell = |carrier: &str, sender: Option<&Sender>| {
-            let sender = sender.map(|sender| sender.id.as_str());
-            self.cell(&job.record, &opened.to, channel, carrier, sender)
-        };
-        let outlook = |carrier: &str, sender: Option<&Sender>| self.outlook(&cell(carrier, sender));
-        let mut candidates = self.parts.carriers.candidates(channel, country, now, outlook);
-        // Who failed here for good is not asked again, whoever else is busy; and what is
-        // sent because another's message may not arrive is sent by somebody else.
-        let covers = job.is_covering();
-        candidates.retain(|candidate| {
-            let rules_out = |attempt: &Attempt| {
-                let has_it = attempt.carrier == candidate.name && attempt.state != AttemptState::Failed;
-                attempt.is_lost_on(&candidate.name) || covers && has_it
-            };
-            !delivery.attempts.iter().any(rules_out)
-        });
-        let others_work = candidates.iter().any(|candidate| candidate.outlook.state != State::Blocked);
-        let mut choices = routing::order(&candidates, ask, &self.rules, &mut draws());
-        if let Some(first) = choices.first().filter(|first| first.lot == Lot::Probe && others_work)
-            && !self.may_probe(&cell(&first.carrier, first.sender.as_ref())).await
-        {
-            // Another message is the probe; this one is a first try like others.
-            candidates.iter_mut().for_each(|candidate| candidate.outlook.probe_due = false);
-            choices = routing::order(&candidates, ask, &self.rules, &mut draws());
-        }
-        let (mut retry, count) = (Retry::default(), choices.len());
-        for (i, mut choice) in choices.into_iter().enumerate() {
+        let Choices { order, others_work, rest_ends } = self.choices(&job, delivery, &opened.to).await?;
+        let (mut retry, count) = (Retry::default(), order.len());
+        for (i, mut choice) in order.into_iter().enumerate() {
             let Some(line) = self.parts.carriers.get(&choice.carrier) else { continue };
-            let cell = cell(&choice.carrier, choice.sender.as_ref());
             if let Some((cause, wait_ms)) = self.held_back(line, channel, &choice).await? {
                 retry.note(cause, true, Some(wait_ms));
                 continue;
@@ -204,6 +159,8 @@ impl Deliveries {
                 // This process slept: the lease may be another's, who finds the intent.
                 return Ok(());
             }
+            let sender = choice.sender.as_ref().map(|sender| sender.id.as_str());
+            let cell = self.cell(&job.record, &opened.to, channel, &choice.carrier, sender);
             let chosen = Chosen { line, choice: &choice, cell, others_left };
             let tried = self.attempt(&job, &opened, chosen, attempt, &mut retry).await?;
             drop(permit);
@@ -216,26 +173,18 @@ impl Deliveries {
                 Tried::Next => {}
             }
         }
-        match (retry.cause, routing::rest_ends(&candidates)) {
+        match (retry.cause, rest_ends) {
             (None, None) => {
                 let last = job.delivery().and_then(|delivery| delivery.attempts.last()?.cause);
                 self.give_up(&job, last.unwrap_or(Cause::NoRoute), Next::Never).await
             }
             // All rest: it waits for the first.
             (None, Some((until, cause))) => {
-                self.give_up(&job, cause, Next::Later(until.saturating_sub(now).max(1))).await
+                let wait = until.saturating_sub(self.parts.clock.now()).max(1);
+                self.give_up(&job, cause, Next::Later(wait)).await
             }
             (Some(cause), _) => self.give_up(&job, cause, self.next(&job, false, &retry)).await,
         }
-    }
-
-    /// The number's verification before this one, if its first message did not do. One person
-    /// to whom nothing comes says the same each time: the first of a day counts.
-    async fn in_vain(&self, job: &Job) -> Result<Option<Record>, Stop> {
-        let before = job.accepted.iter().flat_map(|accepted| &accepted.before).find(|id| **id != job.record.id);
-        let Some(before) = before else { return Ok(None) };
-        let before = self.parts.store.numbers.read(*before).await?;
-        Ok(before.filter(|before| before.status != Status::Approved || before.tried().count() > 1))
     }
 
     /// A second text of one verification counts in the wide limits as the first does: else
@@ -369,13 +318,6 @@ impl Deliveries {
             }
             Begun::Lost | Begun::Ended => Err(Stop::Done),
         }
-    }
-
-    /// Whether this gateway is the one that sends a probe now.
-    async fn may_probe(&self, cell: &CellKey) -> bool {
-        let CellKey { carrier, sender, network, channel } = cell;
-        let what = format!("probe/{carrier}/{sender}/{network}/{channel}");
-        self.parts.store.fleet.only_one(&what, PROBE_MS).await.unwrap_or(false)
     }
 
     pub(super) async fn settle(&self, job: &Job, settle: Settle) -> Result<Record, Stop> {
