@@ -54,7 +54,7 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
         "decides then moved = true",
     ),
     ("only the last attempt decides", "receive", "or delivery.s == SUBMITTED and not delivery.u", "or false"),
-    ("what all lost is left to them", "settle", "and is_lost(delivery) then", "and false then"),
+    ("what all lost is left to them", "settle", "left and is_lost(delivery)", "false"),
     ("a cover is begun beside a call", "begin", "n < #record.d and is_with_carrier(delivery)", "false"),
     ("a cover is due again beside a call", "settle", "a.n == #record.d and a.z", "a.z"),
     ("worked on, but failed", "receive", "delivery.u and was ~= TAKEN", "false"),

@@ -107,6 +107,14 @@ local function is_with_carrier(delivery, but)
   return false
 end
 
+-- Whether any attempt has arrived.
+local function has_arrived(delivery)
+  for _, attempt in ipairs(delivery.x) do
+    if attempt.s == 3 then return true end
+  end
+  return false
+end
+
 -- Whether all attempts but one (or but none) have failed.
 local function is_lost(delivery, but)
   for m, attempt in ipairs(delivery.x) do

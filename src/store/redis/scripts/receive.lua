@@ -18,10 +18,11 @@ local covered = delivery.c == SMS and delivery.s < DELIVERED and delivery.q and 
   and is_with_carrier(delivery)
 local another_has_it = is_with_carrier(delivery, a.m)
 -- The first of a covered text may fail after those that covered it.
-local decides = a.m == #delivery.x or delivery.s == SUBMITTED and not delivery.u and is_lost(delivery, a.m)
+local is_last = a.m == #delivery.x
+local decides = is_last or delivery.s == SUBMITTED and not delivery.u and is_lost(delivery, a.m)
 local attempt_state = ({ ringing = 2, answered = 2, delivered = 3, failed = 4 })[a.p]
 local state = ({ ringing = RINGING, answered = ANSWERED, delivered = DELIVERED, failed = FAILED })[a.p]
-local moved, was = false, attempt.s
+local moved, was, TAKEN = false, attempt.s, 2
 if attempt.s < 3 and attempt_state > attempt.s then
   attempt.s, attempt.w, attempt.h = attempt_state, a.w, now
   moved = true
@@ -30,7 +31,6 @@ if a.f and not attempt.f then
   attempt.f = a.f
   moved = true
 end
-local is_last, TAKEN = a.m == #delivery.x, 2
 if a.y and covered and state == DELIVERED then
   -- Its attempt has it; the delivery waits for what is more certain.
 elseif state == DELIVERED or is_last and state ~= FAILED then

@@ -27,12 +27,11 @@ if attempt then
   end
 end
 delivery.z = a.p
-local arrived = false
-for _, other in ipairs(delivery.x) do arrived = arrived or other.s == 3 end
-if a.k == 'submitted' and a.m == 0 and not a.z and arrived then
-  -- Nobody else covers it, and meanwhile what was sent has arrived, or failed.
+-- Nobody else covers it, and meanwhile what was sent may have arrived, or failed.
+local left = a.k == 'submitted' and a.m == 0 and not a.z and #delivery.x > 0
+if left and has_arrived(delivery) then
   advance(delivery, DELIVERED, nil, now)
-elseif a.k == 'submitted' and a.m == 0 and not a.z and #delivery.x > 0 and is_lost(delivery) then
+elseif left and is_lost(delivery) then
   advance(delivery, FAILED, delivery.x[#delivery.x].w, now)
 elseif a.k == 'submitted' then
   advance(delivery, SUBMITTED, nil, now)
