@@ -75,8 +75,7 @@ fn checked(answer: &Answer) -> Result<Checked> {
 #[async_trait]
 impl Numbers for Redis {
     async fn recall(&self, partition: Partition, memo: &Memo) -> Result<Recall> {
-        let key = self.keys.memo(partition, memo);
-        let kept = self.call(&self.scripts.recall.on([key]).arg(&memo.fingerprint.0[..])).await?;
+        let kept = self.kept(partition, memo).await?;
         let json = match kept.word().0 {
             "nothing" => return Ok(Recall::Nothing),
             "other_body" => return Ok(Recall::OtherBody),
@@ -113,7 +112,9 @@ impl Numbers for Redis {
     }
 
     async fn resend(&self, op: Resend) -> Result<Resent> {
-        let Some(keys) = self.keys_of(op.id, op.memo.as_ref()).await? else { return Ok(Resent::NotFound) };
+        let Some(keys) = self.keys_of(op.id, op.memo.as_ref()).await? else {
+            return self.outlived(op.id, op.memo.as_ref()).await?.map_or(Ok(Resent::NotFound), |kept| resent(&kept));
+        };
         let call = self.scripts.resend.on(keys).arg(args::resend(&op));
         let answer = self.change(&call, op.id.partition()).await?;
         let resent = resent(&answer)?;
@@ -124,7 +125,9 @@ impl Numbers for Redis {
     }
 
     async fn check(&self, op: Check) -> Result<Checked> {
-        let Some(keys) = self.keys_of(op.id, op.memo.as_ref()).await? else { return Ok(Checked::NotFound) };
+        let Some(keys) = self.keys_of(op.id, op.memo.as_ref()).await? else {
+            return self.outlived(op.id, op.memo.as_ref()).await?.map_or(Ok(Checked::NotFound), |kept| checked(&kept));
+        };
         let call = self.scripts.check.on(keys).arg(args::check(&op, self.operation()));
         checked(&self.change(&call, op.id.partition()).await?)
     }
@@ -252,6 +255,18 @@ impl Redis {
         keys.extend(self.job_keys(id));
         keys.extend(memo.map(|memo| self.keys.memo(id.partition(), memo)));
         Ok(Some(keys))
+    }
+
+    /// What is kept under a memo; the word `nothing` if nothing is.
+    async fn kept(&self, partition: Partition, memo: &Memo) -> Result<Answer> {
+        let key = self.keys.memo(partition, memo);
+        self.call(&self.scripts.recall.on([key]).arg(&memo.fingerprint.0[..])).await
+    }
+
+    /// A kept answer may outlive its record.
+    async fn outlived(&self, id: RecordId, memo: Option<&Memo>) -> Result<Option<Answer>> {
+        let Some(memo) = memo else { return Ok(None) };
+        Ok(Some(self.kept(id.partition(), memo).await?).filter(|kept| kept.word().0 != "nothing"))
     }
 
     fn job_keys(&self, id: RecordId) -> [String; 2] {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::super::failure::{Told, Wrong, expected, holds, same};
 use super::super::make;
 use super::super::world::World;
-use crate::model::{DeliveryState, HOUR, MINUTE, Status};
+use crate::model::{DeliveryState, HOUR, MINUTE, RecordKind, Status};
 use crate::store::{Check, Checked, Memo, Recall, Resend, Resent, Start, Started, View};
 
 fn memo(w: &World) -> Memo {
@@ -86,6 +86,22 @@ pub async fn check_is_replayed(w: &World) -> Told {
         same("an end is kept", answer, Checked::Ended(Status::Approved))?;
     }
     same("recalled", recalled(w, &ended).await?, Checked::Ended(Status::Approved))
+}
+
+/// A kept answer may outlive its record; here the record has never been.
+pub async fn kept_answers_need_no_record(w: &World) -> Told {
+    let gone = w.draw(|random| make::id(random, RecordKind::Verification, &w.number));
+    let (id, resent, checked) = (w.created(w.start()).await?.record.id, memo(w), memo(w));
+    let resend = |id, memo| w.store.numbers.resend(Resend { memo: Some(memo), ..w.resend(id) });
+    let check = |id, memo| w.store.numbers.check(Check { memo: Some(memo), ..w.try_code(id, 4) });
+    same("nothing is kept", resend(gone, resent).await?, Resent::NotFound)?;
+    same("nor for a check", check(gone, checked).await?, Checked::NotFound)?;
+    let view = expected!(resend(id, resent).await?, Resent::Queued(view) => view);
+    same("a resend", resend(gone, resent).await?, Resent::Queued(kept(view, true)))?;
+    let view = expected!(check(id, checked).await?, Checked::Wrong(view) => view);
+    same("a check", check(gone, checked).await?, Checked::Wrong(kept(view, true)))?;
+    let other = Memo { fingerprint: w.token(), ..checked };
+    same("another body", check(gone, other).await?, Checked::OtherBody)
 }
 
 pub async fn other_body(w: &World) -> Told {

@@ -48,7 +48,7 @@ const STORIES: &[(&str, Story)] = stories! {
     checks: right_once wrong_ones_count the_last_wrong_one_ends_it superseded_is_not_counted
         a_resend_keeps_the_code expired_is_told_apart approval_erases_everything approval_stops_what_is_queued
         racing_right_checks racing_wrong_checks a_message_has_nothing_to_check;
-    memos: start_is_replayed resend_is_replayed check_is_replayed other_body refusals_are_not_kept
+    memos: start_is_replayed resend_is_replayed check_is_replayed kept_answers_need_no_record other_body refusals_are_not_kept
         kept_no_longer racing_starts_make_one racing_wrong_checks_count_once;
     leases: only_what_is_due not_before_its_end another_takes_it_and_fences renewed_is_kept
         of_a_dead_owner_is_still_his claims_stay_within_their_limit racing_claims_share release_frees_at_once;
