@@ -254,12 +254,12 @@ async fn covered(w: &World, again_ms: u64) -> Told<(AttemptId, Record)> {
 }
 
 pub async fn a_covered_one_is_looked_at_again(w: &World) -> Told {
-    let (first, record) = covered(w, 200).await?;
+    let (first, record) = covered(w, 1_000).await?;
     let now = &record.deliveries[0];
     same("with its carrier", (now.state, now.lease, now.retries), (DeliveryState::Submitted, None, 0))?;
     same("its id", now.attempts[0].reference.as_deref(), Some("SM3"))?;
     let due = expected!(now.due, Some(due) => due);
-    same("due", due, now.attempts[0].changed + 200)?;
+    same("due", due, now.attempts[0].changed + 1_000)?;
     same("not yet", w.claim(100).await?.1, vec![])?;
     w.pass_until(due).await?;
     let (token, claimed) = w.claim(100).await?;

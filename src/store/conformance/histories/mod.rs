@@ -33,26 +33,9 @@ const ROUNDS: usize = 30;
 pub async fn histories(harnesses: Arc<dyn Harnesses>, seeds: Range<u64>, at_once: usize) -> Vec<Failure> {
     let jobs = seeds.map(|seed| {
         let harnesses = harnesses.clone();
-        (format!("history {seed}"), async move { told(&*harnesses, seed).await })
+        (format!("history {seed}"), async move { History::new(harnesses.fresh().await, seed).await?.run().await })
     });
     run(jobs, at_once).await
-}
-
-/// Times that a history is told on a store whose clock runs by itself. The search tries
-/// instants to the millisecond, and a busy machine lets them blur: what is wrong is wrong
-/// each time.
-const TELLINGS: usize = 3;
-
-async fn told(harnesses: &dyn Harnesses, seed: u64) -> Told {
-    let mut telling = 1;
-    loop {
-        let harness = harnesses.fresh().await;
-        let is_exact = harness.tolerance_ms() == 0;
-        match History::new(harness, seed).await?.run().await {
-            Err(_) if !is_exact && telling < TELLINGS => telling += 1,
-            done => return done,
-        }
-    }
 }
 
 struct History {
@@ -161,7 +144,7 @@ impl History {
 
     /// Keeps the states that agree with something seen while nothing else ran.
     fn agree(&mut self, op: &Operation, seen: Answer, now: Ms) -> Told {
-        let at = Moment { now, first: now, last: now };
+        let at = Moment { now, listed: now, first: now, last: now };
         let mut expected = Vec::new();
         self.states.retain_mut(|state| state.apply(op, &seen, at).map_err(|other| expected.push(other)).is_ok());
         match self.states.is_empty() {

@@ -98,13 +98,27 @@ impl<'a> Search<'a> {
         if instants.is_empty() {
             self.complain(count, format!("{:?}\n  -> an answer from {} to {}", call.op, from.since, self.last));
         }
-        for now in instants {
+        let moments = instants.into_iter().flat_map(|now| self.moments(from, &call.op, now));
+        for at in moments.collect::<Vec<_>>() {
             let mut state = from.state.clone();
-            match state.apply(&call.op, &call.answer, Moment { now, first: self.first, last: self.last }) {
-                Ok(()) => self.reach(Reached { done: from.done | 1 << i, since: now, state }),
+            match state.apply(&call.op, &call.answer, at) {
+                Ok(()) => self.reach(Reached { done: from.done | 1 << i, since: at.now, state }),
                 Err(expected) => self.complain(count, format!("{:?}\n  -> {expected}", call.op)),
             }
         }
+    }
+
+    /// The moment of an operation at an instant. A claim may have listed what is due before
+    /// anything that has become due meanwhile.
+    fn moments(&self, from: &Reached, op: &Operation, now: Ms) -> BTreeSet<Moment> {
+        let at = |listed| Moment { now, listed, first: self.first, last: self.last };
+        let mut moments = BTreeSet::from([at(now)]);
+        if matches!(op, Operation::Claim(_)) {
+            moments.extend(
+                from.state.wakes().filter(|wake| (self.first + 1..=now).contains(wake)).map(|wake| at(wake - 1)),
+            );
+        }
+        moments
     }
 
     fn reach(&mut self, new: Reached) {

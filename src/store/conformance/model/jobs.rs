@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Model, Moment, What, due, erase, is_over, status};
+use super::{Model, Moment, What, due, erase, is_over, status, wake};
 use crate::model::{AttemptState, Cause, Channel, DeliveryId, DeliveryState, Digest, Ms, Status};
 use crate::store::conformance::operation::Answer;
 use crate::store::record::HeldUntil;
@@ -26,6 +26,12 @@ fn has_it(delivery: &Delivery, but: u16) -> bool {
     let others = (1..).zip(&delivery.attempts).filter(|(m, _)| *m != but);
     let mut states = others.map(|(_, attempt)| attempt.state);
     states.any(|state| state == AttemptState::Submitted || state == AttemptState::Delivered)
+}
+
+/// Every attempt but one has failed.
+fn all_fell(delivery: &Delivery, but: u16) -> bool {
+    let mut others = (1..).zip(&delivery.attempts).filter(|(m, _)| *m != but);
+    others.all(|(_, attempt)| attempt.state == AttemptState::Failed)
 }
 
 /// How far a state is; nothing comes after 4.
@@ -63,10 +69,6 @@ fn learn(attempt: &mut Attempt, to: AttemptState, cause: Option<Cause>, now: Ms)
     }
 }
 
-fn nth(attempts: &mut [Attempt], m: u16) -> Option<&mut Attempt> {
-    attempts.iter_mut().zip(1..).find(|(_, number)| *number == m).map(|(attempt, _)| attempt)
-}
-
 /// A text that somebody looks at again while its carrier has it.
 fn is_looked_after(delivery: &Delivery) -> bool {
     let waits = delivery.lease.is_none() && delivery.due.is_some() && !is_over(delivery.state);
@@ -91,22 +93,11 @@ impl Model {
         self.delivery_mut(id)
     }
 
-    pub fn claim(&mut self, op: &Claim, seen: &Answer, at: Moment) -> Answer {
+    pub fn claim(&mut self, op: &Claim, at: Moment) -> Answer {
         let (now, mut claimed) = (at.now, Vec::new());
-        let seen: &[Claimed] = if let Answer::Claimed(seen) = seen { seen } else { &[] };
-        // A store may look at one partition after the other: what became due while it did
-        // so, it may have missed.
-        let missed = |due: Ms, record: &Record, n: u16| {
-            let taken = |claimed: &Claimed| claimed.record.id == record.id && claimed.n == n;
-            at.first < at.last && due >= at.first && !seen.iter().any(taken)
-        };
-        for record in &mut self.records {
-            let expires = record.status == Status::Pending && status(record, now) == Status::Expired;
-            if !expires && !record.deliveries.iter().filter_map(due).any(|due| due <= now) {
-                continue;
-            }
+        for record in self.records.iter_mut().filter(|record| wake(record).is_some_and(|wake| wake <= at.listed)) {
             let record = Arc::make_mut(record);
-            if expires {
+            if record.status == Status::Pending && status(record, now) == Status::Expired {
                 record.status = Status::Expired;
                 erase(record);
                 for delivery in record.deliveries.iter_mut().filter(|d| !carrier_has(d)) {
@@ -117,7 +108,7 @@ impl Model {
             let mut taken = Vec::new();
             let dues: Vec<_> = record.deliveries.iter().map(due).collect();
             for (i, n) in (0..record.deliveries.len()).zip(1..) {
-                if dues[i].is_some_and(|due| due <= now && !missed(due, record, n)) {
+                if dues[i].is_some_and(|due| due <= now) {
                     let delivery = &mut record.deliveries[i];
                     delivery.lease = Some(hold(op.lease, now));
                     taken.push(n);
@@ -179,15 +170,15 @@ impl Model {
         let (Some(expires), Some(delivery)) = (expires, self.held(id, op.token)) else {
             return Answer::from(None);
         };
-        let states: Vec<AttemptState> = delivery.attempts.iter().map(|attempt| attempt.state).collect();
-        let all_fell = !states.is_empty() && states.iter().all(|state| *state == AttemptState::Failed);
+        let arrived = delivery.attempts.iter().any(|attempt| attempt.state == AttemptState::Delivered);
+        let lost = !delivery.attempts.is_empty() && all_fell(delivery, 0);
         let last = delivery.attempts.last().and_then(|attempt| attempt.cause);
-        let attempt = nth(&mut delivery.attempts, op.id.m);
+        let attempt = delivery.attempt_mut(op.id.m);
         match &op.moved {
-            Moved::Submitted { .. } if op.id.m == 0 && states.contains(&AttemptState::Delivered) => {
+            Moved::Submitted { .. } if op.id.m == 0 && arrived => {
                 progress(delivery, DeliveryState::Delivered, None, now);
             }
-            Moved::Submitted { .. } if op.id.m == 0 && all_fell => {
+            Moved::Submitted { .. } if op.id.m == 0 && lost => {
                 progress(delivery, DeliveryState::Failed, last, now);
             }
             Moved::Submitted { reference, .. } | Moved::Covered { reference, .. } => {
@@ -245,21 +236,20 @@ impl Model {
         };
         let looked_after = is_looked_after(delivery);
         let another_has_it = delivery.state != DeliveryState::Queued && has_it(delivery, op.id.m);
-        let attempt = nth(&mut delivery.attempts, op.id.m).expect("counted above");
+        let attempt = delivery.attempt_mut(op.id.m).expect("counted above");
         let before_it = attempt.state;
         learn(attempt, attempt_state, cause, now);
         if let (None, Some(reference)) = (&attempt.reference, &op.reference) {
             attempt.reference = Some(reference.clone());
         }
         let is_last = usize::from(op.id.m) == last;
-        let mut others = (1..).zip(&delivery.attempts).filter(|(m, _)| *m != op.id.m);
-        let all_others_fell = others.all(|(_, attempt)| attempt.state == AttemptState::Failed);
-        let left_alone = delivery.state == DeliveryState::Submitted && delivery.lease.is_none() && all_others_fell;
+        let left_alone = delivery.state == DeliveryState::Submitted && delivery.lease.is_none();
+        let decides = is_last || left_alone && all_fell(delivery, op.id.m);
         match op.progress {
             Progress::Delivered if op.then == Then::Doubt && looked_after => {}
             Progress::Delivered => progress(delivery, state, cause, now),
             Progress::Ringing | Progress::Answered if is_last => progress(delivery, state, cause, now),
-            Progress::Failed(_) if (is_last || left_alone) && certainty(before_it) < 3 => {
+            Progress::Failed(_) if decides && certainty(before_it) < 3 => {
                 // A submit that runs is judged by whoever runs it.
                 let with_carrier = delivery.lease.is_none() || before_it == AttemptState::Submitted;
                 let unheard =

@@ -75,9 +75,11 @@ struct Counted {
 
 /// When an operation happened: at `now`, as far as that shows; surely between
 /// `first` and `last`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     pub now: Ms,
+    /// A claim may have listed what is due before it took it: it saw what was due here.
+    pub listed: Ms,
     pub first: Ms,
     pub last: Ms,
 }
@@ -128,13 +130,13 @@ impl Model {
                 Answer::Found(found.map(|record| record.id))
             }
             Operation::Recall(_, memo, _) => self.recall(memo, now),
-            Operation::Claim(op) => self.claim(op, seen, at),
+            Operation::Claim(op) => self.claim(op, at),
             Operation::Renew(op) => self.renew(op, now),
             Operation::Begin(op) => self.begin(op, now),
             Operation::Settle(op) => self.settle(op, now),
             Operation::Receive(op) => self.receive(op, now),
             Operation::Release(op) => self.release(op, now),
-            Operation::NextWake => Answer::Wakes(self.records.iter().filter_map(|record| wake(record)).min()),
+            Operation::NextWake => Answer::Wakes(self.wakes().min()),
             Operation::Take(takes) => return self.take(takes, seen, at),
             Operation::GiveBack(taken) => self.give_back(taken),
         };
@@ -203,6 +205,11 @@ impl Model {
         turns.extend(self.memos.iter().flat_map(|kept| [kept.until, kept.late]));
         turns.extend(self.counted.iter().map(|counted| counted.first + counted.per_ms));
         turns
+    }
+
+    /// When each record wants to be looked at.
+    pub fn wakes(&self) -> impl Iterator<Item = Ms> {
+        self.records.iter().filter_map(|record| wake(record))
     }
 
     fn record(&self, id: RecordId) -> Option<&Record> {
