@@ -81,7 +81,7 @@ impl Story {
     async fn attempts(&self, id: &str, count: usize) -> Vec<(String, String, Option<String>)> {
         until(COVERED, "the attempts", || async {
             let all = attempts(&self.state(id).await);
-            (all.len() == count && all.iter().all(|(_, state, _)| state != "started")).then_some(all)
+            (all.len() == count && all.iter().all(|(_, state, _)| state != "submitting")).then_some(all)
         })
         .await
     }
