@@ -4,8 +4,8 @@
 //! possible is carried on. A history is its seed's alone, so a failing one can
 //! be run again: `histories(harnesses, 17..18, 1)`.
 //!
-//! All numbers of a history lie in one partition: an operation is atomic there,
-//! and a claim over several partitions need not be.
+//! All numbers of a history lie in one partition: an operation is atomic there, but for
+//! a claim, which may list what is due before it takes it.
 
 mod draw;
 mod search;
@@ -144,7 +144,7 @@ impl History {
 
     /// Keeps the states that agree with something seen while nothing else ran.
     fn agree(&mut self, op: &Operation, seen: Answer, now: Ms) -> Told {
-        let at = Moment { now, listed: now, first: now, last: now };
+        let at = Moment { now, missed: &[], first: now, last: now };
         let mut expected = Vec::new();
         self.states.retain_mut(|state| state.apply(op, &seen, at).map_err(|other| expected.push(other)).is_ok());
         match self.states.is_empty() {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::super::failure::{Told, Wrong};
 use super::super::model::{Model, Moment};
 use super::super::operation::{Answer, Operation};
-use crate::model::{Ms, NumberLimits};
+use crate::model::{Ms, NumberLimits, RecordId};
 
 /// An operation and what the store said.
 #[derive(Debug)]
@@ -98,27 +98,35 @@ impl<'a> Search<'a> {
         if instants.is_empty() {
             self.complain(count, format!("{:?}\n  -> an answer from {} to {}", call.op, from.since, self.last));
         }
-        let moments = instants.into_iter().flat_map(|now| self.moments(from, &call.op, now));
-        for at in moments.collect::<Vec<_>>() {
-            let mut state = from.state.clone();
-            match state.apply(&call.op, &call.answer, at) {
-                Ok(()) => self.reach(Reached { done: from.done | 1 << i, since: at.now, state }),
-                Err(expected) => self.complain(count, format!("{:?}\n  -> {expected}", call.op)),
+        for now in instants {
+            for missed in self.overlooked(from, call, now) {
+                let at = Moment { now, missed: &missed, first: self.first, last: self.last };
+                let mut state = from.state.clone();
+                match state.apply(&call.op, &call.answer, at) {
+                    Ok(()) => self.reach(Reached { done: from.done | 1 << i, since: now, state }),
+                    Err(expected) => self.complain(count, format!("{:?}\n  -> {expected}", call.op)),
+                }
             }
         }
     }
 
-    /// The moment of an operation at an instant. A claim may have listed what is due before
-    /// anything that has become due meanwhile.
-    fn moments(&self, from: &Reached, op: &Operation, now: Ms) -> BTreeSet<Moment> {
-        let at = |listed| Moment { now, listed, first: self.first, last: self.last };
-        let mut moments = BTreeSet::from([at(now)]);
-        if matches!(op, Operation::Claim(_)) {
-            moments.extend(
-                from.state.wakes().filter(|wake| (self.first + 1..=now).contains(wake)).map(|wake| at(wake - 1)),
-            );
+    /// What a claim at an instant may have overlooked: of what became due since the round
+    /// began, that of which no lease was taken; what only expired may have been seen or not.
+    fn overlooked(&self, from: &Reached, call: &Call, now: Ms) -> Vec<Vec<RecordId>> {
+        let mut overlooked = vec![Vec::new()];
+        let Answer::Claimed(claimed) = &call.answer else { return overlooked };
+        for (id, shows) in from.state.woken(self.first + 1, now) {
+            let with: Vec<_> = overlooked.iter().map(|some| [&some[..], &[id]].concat()).collect();
+            if claimed.iter().any(|claimed| claimed.record.id == id) {
+                continue;
+            }
+            if shows {
+                overlooked = with;
+            } else {
+                overlooked.extend(with);
+            }
         }
-        moments
+        overlooked
     }
 
     fn reach(&mut self, new: Reached) {

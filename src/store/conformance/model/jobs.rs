@@ -95,7 +95,8 @@ impl Model {
 
     pub fn claim(&mut self, op: &Claim, at: Moment) -> Answer {
         let (now, mut claimed) = (at.now, Vec::new());
-        for record in self.records.iter_mut().filter(|record| wake(record).is_some_and(|wake| wake <= at.listed)) {
+        let is_seen = |record: &Record| wake(record).is_some_and(|wake| wake <= now) && !at.missed.contains(&record.id);
+        for record in self.records.iter_mut().filter(|record| is_seen(record)) {
             let record = Arc::make_mut(record);
             if record.status == Status::Pending && status(record, now) == Status::Expired {
                 record.status = Status::Expired;

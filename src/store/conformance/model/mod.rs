@@ -75,11 +75,11 @@ struct Counted {
 
 /// When an operation happened: at `now`, as far as that shows; surely between
 /// `first` and `last`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment {
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
     pub now: Ms,
-    /// A claim may have listed what is due before it took it: it saw what was due here.
-    pub listed: Ms,
+    /// Records that a claim overlooked: it may list what is due before it takes it.
+    pub missed: &'a [RecordId],
     pub first: Ms,
     pub last: Ms,
 }
@@ -136,7 +136,7 @@ impl Model {
             Operation::Settle(op) => self.settle(op, now),
             Operation::Receive(op) => self.receive(op, now),
             Operation::Release(op) => self.release(op, now),
-            Operation::NextWake => Answer::Wakes(self.wakes().min()),
+            Operation::NextWake => Answer::Wakes(self.wakes().map(|(_, wake)| wake).min()),
             Operation::Take(takes) => return self.take(takes, seen, at),
             Operation::GiveBack(taken) => self.give_back(taken),
         };
@@ -208,8 +208,14 @@ impl Model {
     }
 
     /// When each record wants to be looked at.
-    pub fn wakes(&self) -> impl Iterator<Item = Ms> {
-        self.records.iter().filter_map(|record| wake(record))
+    fn wakes(&self) -> impl Iterator<Item = (&Record, Ms)> {
+        self.records.iter().filter_map(|record| Some((record.as_ref(), wake(record)?)))
+    }
+
+    /// The records that have wanted it since an instant; whether a lease would be taken, too.
+    pub fn woken(&self, since: Ms, now: Ms) -> impl Iterator<Item = (RecordId, bool)> {
+        let woken = self.wakes().filter(move |(_, wake)| (since..=now).contains(wake));
+        woken.map(move |(record, _)| (record.id, status(record, now) != Status::Expired))
     }
 
     fn record(&self, id: RecordId) -> Option<&Record> {
