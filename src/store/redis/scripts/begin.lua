@@ -14,7 +14,7 @@ if not held(record, n, ARGV[2]) then return { 'lost' } end
 if delivery.z == ARGV[5] then return { 'attempt', now, #delivery.x } end
 for _, attempt in ipairs(delivery.x) do
   -- An intent that its owner never settled: that owner died, nobody knows.
-  if attempt.s == 0 then attempt.s, attempt.h = 1, now end
+  if attempt.s == 0 then attempt.s, attempt.h = UNKNOWN, now end
 end
 local attempt = { c = ARGV[3], s = 0, r = ARGV[4], b = now, h = now }
 if ARGV[6] ~= '' then

@@ -80,6 +80,8 @@ end
 
 -- States as states.rs numbers them; a delivery has ended from DELIVERED on.
 local QUEUED, SUBMITTED, RINGING, ANSWERED, DELIVERED, FAILED, CANCELED = 0, 1, 2, 3, 4, 5, 6
+-- An attempt's, after the intent, which is 0.
+local UNKNOWN, TAKEN, ARRIVED, FELL = 1, 2, 3, 4
 local PENDING, APPROVED, CANCELED_RECORD, EXPIRED, MAX_ATTEMPTS = 0, 1, 2, 3, 4
 local SMS, VOICE = 0, 1
 
@@ -102,15 +104,7 @@ end
 -- it arrived.
 local function is_with_carrier(delivery, but)
   for m, attempt in ipairs(delivery.x) do
-    if m ~= but and (attempt.s == 2 or attempt.s == 3) then return delivery.s > QUEUED end
-  end
-  return false
-end
-
--- Whether any attempt has arrived.
-local function has_arrived(delivery)
-  for _, attempt in ipairs(delivery.x) do
-    if attempt.s == 3 then return true end
+    if m ~= but and (attempt.s == TAKEN or attempt.s == ARRIVED) then return delivery.s > QUEUED end
   end
   return false
 end
@@ -118,7 +112,7 @@ end
 -- Whether all attempts but one (or but none) have failed.
 local function is_lost(delivery, but)
   for m, attempt in ipairs(delivery.x) do
-    if m ~= but and attempt.s ~= 4 then return false end
+    if m ~= but and attempt.s ~= FELL then return false end
   end
   return true
 end

@@ -20,10 +20,10 @@ local another_has_it = is_with_carrier(delivery, a.m)
 -- The first of a covered text may fail after those that covered it.
 local is_last = a.m == #delivery.x
 local decides = is_last or delivery.s == SUBMITTED and not delivery.u and is_lost(delivery, a.m)
-local attempt_state = ({ ringing = 2, answered = 2, delivered = 3, failed = 4 })[a.p]
+local attempt_state = ({ ringing = TAKEN, answered = TAKEN, delivered = ARRIVED, failed = FELL })[a.p]
 local state = ({ ringing = RINGING, answered = ANSWERED, delivered = DELIVERED, failed = FAILED })[a.p]
-local moved, was, TAKEN = false, attempt.s, 2
-if attempt.s < 3 and attempt_state > attempt.s then
+local moved, was = false, attempt.s
+if attempt.s < ARRIVED and attempt_state > attempt.s then
   attempt.s, attempt.w, attempt.h = attempt_state, a.w, now
   moved = true
 end
@@ -36,7 +36,7 @@ if a.y and covered and state == DELIVERED then
 elseif state == DELIVERED or is_last and state ~= FAILED then
   -- A message that arrived has arrived, whichever attempt brought it.
   if advance(delivery, state, a.w, now) then moved = true end
-elseif decides and was < 3 and state == FAILED then
+elseif decides and was < ARRIVED and state == FAILED then
   -- What an earlier attempt failed at says nothing about the one that runs now, and one
   -- whose end is known has nothing to add: whoever noted it chose what follows. While a
   -- worker is submitting, a failure is the worker's to judge. A call that a carrier has is

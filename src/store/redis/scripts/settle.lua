@@ -8,7 +8,6 @@
 local a = cmsgpack.unpack(ARGV[1])
 local now = now_ms()
 local record = load_record(KEYS[1])
-local UNKNOWN, TAKEN, FELL = 1, 2, 4
 local known = record and record.d[a.n]
 if known and known.z == a.p then return { 'done', now, pack_record(record) } end
 local delivery = held(record, a.n, a.T)
@@ -28,8 +27,10 @@ if attempt then
 end
 delivery.z = a.p
 -- Nobody else covers it, and meanwhile what was sent may have arrived, or failed.
+local arrived = false
+for _, other in ipairs(delivery.x) do arrived = arrived or other.s == ARRIVED end
 local left = a.k == 'submitted' and a.m == 0 and not a.z and #delivery.x > 0
-if left and has_arrived(delivery) then
+if left and arrived then
   advance(delivery, DELIVERED, nil, now)
 elseif left and is_lost(delivery) then
   advance(delivery, FAILED, delivery.x[#delivery.x].w, now)
