@@ -1,5 +1,6 @@
 //! What a running gateway tells about its carriers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -92,20 +93,35 @@ pub fn explain(
     all: bool,
     gateway: &GatewayArgs,
 ) -> Result<bool, Failure> {
-    let mut path = path_of(1, country, channel)?;
-    if let Some(network) = network {
-        path.push_str(&format!("&network={}", utf8_percent_encode(&network, NON_ALPHANUMERIC)));
+    let of = network.as_ref().and_then(|network| network.split_once('/')).map(|(country, _)| country.to_owned());
+    let there = path_of(1, country.or(of), channel)?;
+    let mut path = there.clone();
+    if let Some(network) = &network {
+        path.push_str(&format!("&network={}", utf8_percent_encode(network, NON_ALPHANUMERIC)));
     }
     if all {
         path.push_str("&all=true");
     }
-    let body = runtime()?.block_on(async { Client::new(gateway)?.get(&path).await?.success() })?;
+    let (runtime, client) = (runtime()?, Client::new(gateway)?);
+    let ask = |path: &str| -> Result<Vec<Value>, Failure> {
+        let body = runtime.block_on(async { client.get(path).await?.success() })?;
+        Ok(body["cells"].as_array().cloned().unwrap_or_default())
+    };
+    let cells = ask(&path)?;
     if gateway.json {
-        println!("{}", body["cells"]);
+        println!("{}", Value::from(cells));
         return Ok(true);
     }
-    let cells = body["cells"].as_array().cloned().unwrap_or_default();
-    if cells.is_empty() {
+    if let Some(network) = network.filter(|_| cells.iter().all(|cell| cell["since"].is_null())) {
+        let known: BTreeSet<String> =
+            ask(&format!("{there}&all=true"))?.iter().map(|cell| text(&cell["network"])).collect();
+        let known: Vec<String> = known.into_iter().collect();
+        println!(
+            "nothing has been sent to {network}{} yet{}",
+            channel.map(|channel| format!(" by {channel}")).unwrap_or_default(),
+            if known.is_empty() { String::new() } else { format!("; known here: {}", known.join(", ")) }
+        );
+    } else if cells.is_empty() {
         println!(
             "{}",
             match all {

@@ -142,6 +142,9 @@ async fn a_silent_block_is_seen_routed_around_and_its_end_noticed() {
     let network = cell["network"].as_str().unwrap();
     let told = run(&["carriers", "explain", "--country", "JP", "--network", network], &key).await;
     assert!(told.code == Some(0) && told.out.contains("blocked"), "{}{}", told.out, told.err);
+    let mistyped = run(&["carriers", "explain", "--network", "JP/KDDDI"], &key).await;
+    let known = mistyped.out.lines().next().unwrap_or_default().split_once("yet; known here: ");
+    assert!(known.is_some_and(|(_, known)| known.contains(network)), "{}{}", mistyped.out, mistyped.err);
     let to = town.gateway.number();
     let id = town.gateway.start(&to).await;
     let reason = town.gateway.delivery(&id, 1, "submitted").await["attempts"][0]["reason"].clone();
