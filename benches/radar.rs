@@ -16,6 +16,8 @@ use otp_gateway::blocks::{CellKey, Event, Lot, Outcome, Radar, Rules};
 use otp_gateway::model::Channel;
 use otp_gateway::routing::{Offered, choose};
 use otp_gateway::seal::{Keys, MasterKey};
+use rand_distr::{Distribution, OpenClosed01};
+use rand_pcg::Pcg64Mcg;
 
 const CARRIERS: usize = 4;
 const MESSAGES: u64 = 400_000;
@@ -44,11 +46,14 @@ fn main() {
 
 /// Uniform numbers in (0, 1], the same in each run.
 fn draws() -> impl FnMut() -> f64 {
-    let mut state = 1u64;
-    move || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        ((state >> 11) + 1) as f64 / (1u64 << 53) as f64
-    }
+    let mut source = Pcg64Mcg::new(1);
+    move || OpenClosed01.sample(&mut source)
+}
+
+/// Microseconds each, of the span in the middle.
+fn median(mut spans: Vec<u128>) -> f64 {
+    spans.sort_unstable();
+    spans[spans.len() / 2] as f64 / SPAN as f64 / 1e3
 }
 
 /// Microseconds for a choice among four carriers, and for the rest of a message's life.
@@ -64,7 +69,8 @@ fn run(networks: usize) -> (f64, f64, Radar) {
     let keys: Vec<Vec<CellKey>> =
         (0..networks).map(|network| (0..CARRIERS).map(|carrier| key(network, carrier)).collect()).collect();
     let mut radar = Radar::new(rules.clone());
-    let (mut choosing, mut learning, mut spans) = (0, 0, Vec::new());
+    let (mut choosing, mut learning) = (0, 0);
+    let (mut choices, mut lessons) = (Vec::new(), Vec::new());
     let mut later = BTreeMap::<u64, Vec<Event>>::new();
     for m in 0..MESSAGES {
         let now = 1_700_000_000_000 + m * GAP_MS;
@@ -86,8 +92,8 @@ fn run(networks: usize) -> (f64, f64, Radar) {
         radar.apply(now, &sent);
         learning += begun.elapsed().as_nanos();
         if m % SPAN == SPAN - 1 {
-            spans.push((choosing, learning));
-            (choosing, learning) = (0, 0);
+            choices.push(std::mem::take(&mut choosing));
+            lessons.push(std::mem::take(&mut learning));
         }
         if draw() < 0.95 {
             later.entry(now + 4_000).or_default().push(Event::Receipt { m, outcome: Outcome::Delivered });
@@ -96,11 +102,7 @@ fn run(networks: usize) -> (f64, f64, Radar) {
             }
         }
     }
-    let mut median = |of: fn(&(u128, u128)) -> u128| {
-        spans.sort_by_key(of);
-        of(&spans[spans.len() / 2]) as f64 / SPAN as f64 / 1e3
-    };
-    (median(|span| span.0), median(|span| span.1), radar)
+    (median(choices), median(lessons), radar)
 }
 
 /// Microseconds for the name of a message.
@@ -108,7 +110,7 @@ fn keyed_hash() -> f64 {
     let masters = vec![MasterKey::from_base64(MasterKey::generate().reveal()).expect("it was just made")];
     let wrapped = Keys::wrap_new(&masters);
     let keys = Keys::unwrap(masters, &wrapped, 1).expect("it was just wrapped");
-    let mut spans: Vec<u128> = (0..200)
+    let spans = (0..200)
         .map(|_| {
             let begun = Instant::now();
             for m in 0..SPAN {
@@ -117,6 +119,5 @@ fn keyed_hash() -> f64 {
             begun.elapsed().as_nanos()
         })
         .collect();
-    spans.sort_unstable();
-    spans[spans.len() / 2] as f64 / SPAN as f64 / 1e3
+    median(spans)
 }
