@@ -1,5 +1,6 @@
 //! Who is asked to take a message, and in which order: what `routing` says of the carriers
-//! that have not failed this delivery for good, and are not those that just failed its person.
+//! that have not failed this delivery for good and, for a cover, do not have it already.
+//! Who just failed its person comes last.
 
 use super::Deliveries;
 use super::carriers::draws;
