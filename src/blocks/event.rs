@@ -23,6 +23,21 @@ pub struct CellKey {
     pub channel: Channel,
 }
 
+/// Behind the sender of a cell of foreign texts.
+const TEXTS: &str = "(texts)";
+
+impl CellKey {
+    /// The cell of foreign texts beside this one: nobody sees whether their codes are typed.
+    pub fn of_texts(self) -> Self {
+        CellKey { sender: format!("{} {TEXTS}", self.sender).trim_start().to_owned(), ..self }
+    }
+
+    /// Whether foreign texts are gathered here.
+    pub fn is_of_texts(&self) -> bool {
+        self.sender.ends_with(TEXTS)
+    }
+}
+
 /// How the choice that sent a message was made; it decides what the message proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,6 +10,9 @@ use crate::model::Ms;
 /// Of fewer messages a cell's own shares are mostly those of its network and carrier.
 const KNOWN_MESSAGES: f64 = 20.0;
 
+/// Below this part of what another carrier reaches in the same network one is called weak.
+const WEAK: f64 = 0.5;
+
 impl Radar {
     /// Why a cell is in its state, and what would change that.
     pub fn explain(&self, key: &CellKey, now: Ms) -> String {
@@ -91,23 +94,49 @@ impl Radar {
                 rules.ramp_messages, case.ramped, rules.relapse_at
             ),
             _ => {
-                let (typed, received) =
-                    (percent(f64::from(cell.belief.typed)), percent(f64::from(cell.belief.received)));
-                let usual = if f64::from(cell.received.of) < KNOWN_MESSAGES {
-                    format!(
-                        "{:.0} messages closed so far are too few to know it by, so it is assumed that {typed} of \
-                         codes are typed and {received} have a sign of arrival",
-                        cell.received.of
-                    )
+                let of = f64::from(cell.received.of);
+                let shares = format!(
+                    "{} of codes are typed and {} have a sign of arrival",
+                    percent(f64::from(cell.belief.typed)),
+                    percent(f64::from(cell.belief.received))
+                );
+                let usual = if of < KNOWN_MESSAGES {
+                    format!("{of:.0} messages closed so far are too few to know it by, so it is assumed that {shares}")
                 } else {
-                    let of = cell.received.of;
-                    format!(
-                        "of {of:.0} messages remembered {typed} of codes are typed and {received} have a sign of arrival"
-                    )
+                    format!("of {of:.0} messages remembered {shares}")
                 };
-                format!("healthy: {usual}; in the present stretch {evidence}; score {score:.1} nats, {suspect_at}.")
+                let weak = self.stronger(id).map(|stronger| format!(", but weak: {stronger}")).unwrap_or_default();
+                format!(
+                    "healthy{weak}: {usual}; in the present stretch {evidence}; score {score:.1} nats, {suspect_at}."
+                )
             }
         }
+    }
+
+    /// Another carrier that is far better here, where both are known. A cell that was never
+    /// good has nothing to fall from; this tells it from a good one.
+    fn stronger(&self, id: u32) -> Option<String> {
+        let (cell, key) = (self.table.cell(id), self.table.key(id));
+        let is_known = |cell: &Cell| f64::from(cell.received.of) >= KNOWN_MESSAGES;
+        let typed = |cell: &Cell| f64::from(cell.belief.typed);
+        let received = |cell: &Cell| f64::from(cell.belief.received);
+        let all = self.table.network(cell.network).cells.iter().map(|id| (self.table.key(*id), self.table.cell(*id)));
+        let is_like_it = |(of, other): &(&CellKey, &Cell)| {
+            of.carrier != key.carrier && of.is_of_texts() == key.is_of_texts() && other.state != State::Blocked
+        };
+        let others: Vec<_> = all.filter(is_like_it).filter(|(_, other)| is_known(other)).collect();
+        let best_by = |share: fn(&Cell) -> f64| others.iter().max_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
+        let far_better = |share: fn(&Cell) -> f64, what: &str| {
+            let (of, best) = best_by(share)?;
+            let best = share(best);
+            (share(cell) < WEAK * best).then(|| format!("{} has {} of {what}", of.carrier, percent(best)))
+        };
+        if !is_known(cell) {
+            return None;
+        }
+        let types = best_by(typed).is_some_and(|(_, best)| self.types(best));
+        let typing = far_better(typed, "its codes typed").filter(|_| types);
+        typing.or_else(|| far_better(received, "its messages with a sign of arrival"))
     }
 
     /// The counts of the present stretch of evidence.
@@ -122,7 +151,7 @@ impl Radar {
             )
         } else {
             format!(
-                "of {} sent (nobody types codes here) {} receipts where {} is usual{filtered}",
+                "of {} sent (too few codes are typed here to judge by) {} receipts where {} is usual{filtered}",
                 tally.sent,
                 tally.receipts,
                 percent(f64::from(cell.belief.received))

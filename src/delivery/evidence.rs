@@ -11,9 +11,6 @@ use crate::store::{Delivery, Record};
 /// Digits of a number of an unknown network, after the country calling code, that name
 /// its block: an area code in North America.
 const BLOCK_DIGITS: usize = 3;
-/// Behind the sender of a cell of foreign texts.
-const TEXTS: &str = "(texts)";
-
 impl Deliveries {
     /// Where evidence about a message of this record is gathered. Foreign texts have cells
     /// of their own: nobody sees whether their codes are typed.
@@ -25,15 +22,15 @@ impl Deliveries {
         carrier: &str,
         sender: Option<&str>,
     ) -> CellKey {
-        let sender = sender.unwrap_or_default();
-        CellKey {
+        let cell = CellKey {
             carrier: carrier.to_owned(),
-            sender: match record.id.kind() {
-                RecordKind::Verification => sender.to_owned(),
-                RecordKind::Message => format!("{sender} {TEXTS}").trim_start().to_owned(),
-            },
+            sender: sender.unwrap_or_default().to_owned(),
             network: network_of(record, to),
             channel,
+        };
+        match record.id.kind() {
+            RecordKind::Verification => cell,
+            RecordKind::Message => cell.of_texts(),
         }
     }
 

@@ -76,3 +76,23 @@ fn a_change_carries_the_sentence_of_its_moment() {
     assert_eq!((&change.cell, change.what), (&cells[0], What::State { from: State::Healthy, to: State::Suspect }));
     assert!(change.reason.starts_with("suspect: of "), "{}", change.reason);
 }
+
+#[test]
+fn who_was_never_good_is_called_weak_beside_who_is() {
+    let (weak, good, texts) = (key("a", "IN/1"), key("b", "IN/1"), key("a", "IN/1").of_texts());
+    let mut world = World::new(97);
+    let (never, untyped) = (Ways { delivered: 0.05, ..FINE }, Ways { typed: 0.0, ..FINE });
+    world.run(3 * HOUR, 4 * SECOND, &[(&weak, never), (&good, FINE), (&texts, untyped)]);
+    assert_eq!(world.state(&weak), State::Healthy, "it has nothing to fall from");
+    let sentence = world.radar.explain(&weak, world.now);
+    assert!(sentence.starts_with("healthy, but weak: b has "), "{sentence}");
+    let best = world.radar.explain(&good, world.now);
+    assert!(best.starts_with("healthy: of "), "{best}");
+    // Foreign texts have nothing to type, and are not worse for it.
+    let of_texts = world.radar.explain(&texts, world.now);
+    assert!(of_texts.starts_with("healthy: of "), "{of_texts}");
+    // The share it is told of is the other's own.
+    let share =
+        |sentence: &str| sentence.split(" %").next().and_then(|part| part.rsplit(' ').next()).map(str::to_owned);
+    assert_eq!(share(&sentence), share(&best), "{sentence} {best}");
+}
