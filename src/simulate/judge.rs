@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::draws::{Purpose, lognormal, stream};
+use super::people::Person;
 use super::policy::Found;
 use super::scenario::units::HOUR;
 use super::scenario::{Happening, Plan, Way};
@@ -154,6 +155,13 @@ impl<'p> Judge<'p> {
         if let Some(watch) = &mut seat.watch {
             watch.age(now, seat.due);
             watch.young.push_back(now);
+        }
+    }
+
+    /// For a person nothing more comes; a machine that asked has lost nothing.
+    pub fn person(&mut self, person: &Person) {
+        if !person.is_machine {
+            self.settled(usize::from(person.network), person.at, person.there_unasked, person.there);
         }
     }
 

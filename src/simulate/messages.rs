@@ -2,7 +2,6 @@
 
 use super::draws::{Purpose, even, lognormal, mixed, stream};
 use super::due::What;
-use super::judge::Judge;
 use super::people::{LONGEST_WAIT, Person};
 use super::policy::{FallBack, Found, Offer, Policy};
 use super::run::World;
@@ -168,16 +167,9 @@ impl World<'_> {
         let of = self.people.of(person);
         of.held -= 1;
         if of.held == 0 {
-            settle(&mut self.judge, of);
+            self.judge.person(of);
             self.people.remove(person);
         }
-    }
-}
-
-/// Counts a person for whom nothing more comes.
-pub(super) fn settle(judge: &mut Judge<'_>, person: &Person) {
-    if !person.is_machine {
-        judge.settled(usize::from(person.network), person.at, person.there_unasked, person.there);
     }
 }
 

@@ -8,7 +8,6 @@ use rand_pcg::Pcg64Mcg;
 use super::draws::{Purpose, even, stream};
 use super::due::{Due, What};
 use super::judge::{Judge, Outcome};
-use super::messages::settle;
 use super::people::Slab;
 use super::policy::{Offered, Policy};
 use super::scenario::units::HOUR;
@@ -58,7 +57,7 @@ pub fn run(plan: &Plan, seed: u64, policy: &mut dyn Policy, trace: bool) -> Outc
         world.step(due.at, due.what, policy);
     }
     for person in world.people.rest() {
-        settle(&mut world.judge, person);
+        world.judge.person(person);
     }
     world.judge.outcome
 }
