@@ -116,10 +116,10 @@ impl<'a> Search<'a> {
         let mut overlooked = vec![Vec::new()];
         let Answer::Claimed(claimed) = &call.answer else { return overlooked };
         for (id, shows) in from.state.woken(self.first + 1, now) {
-            let with: Vec<_> = overlooked.iter().map(|some| [&some[..], &[id]].concat()).collect();
             if claimed.iter().any(|claimed| claimed.record.id == id) {
                 continue;
             }
+            let with: Vec<_> = overlooked.iter().map(|some| [&some[..], &[id]].concat()).collect();
             if shows {
                 overlooked = with;
             } else {
