@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::carriers::{Line, draws};
+use super::job::{Chosen, Job, Opened, Retry, Stop, Tried};
 use super::schedule::backoff;
-use super::steps::{Chosen, Job, Opened, Retry, Stop, Tried};
 use super::tally::Counted;
 use super::{Deliveries, Parts, speech};
 use crate::carrier::{Answer, Content, Fate, Refused, Submission};

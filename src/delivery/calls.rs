@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Deliveries;
 use super::carriers::Line;
-use super::steps::{Job, Stop};
+use super::job::{Job, Stop};
 use crate::carrier::{Details, Fate};
 use crate::model::{AttemptId, AttemptState, Cause, DeliveryState, Progress, SECOND};
 use crate::store::{Moved, Next, Renew, Renewed, Settle};

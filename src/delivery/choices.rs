@@ -4,7 +4,7 @@
 
 use super::Deliveries;
 use super::carriers::draws;
-use super::steps::{Job, Stop};
+use super::job::{Job, Stop};
 use crate::blocks::{CellKey, Lot, State};
 use crate::model::{AttemptState, Cause, E164, MINUTE, Ms, SECOND, Sender, Status};
 use crate::routing::{self, Ask, Choice};

@@ -14,6 +14,7 @@ mod choices;
 mod events;
 mod evidence;
 mod explain;
+mod job;
 mod log;
 mod pace;
 mod payload;
@@ -42,9 +43,9 @@ use crate::template::Templates;
 
 pub use carriers::{Carriers, Line};
 pub use explain::{CellFilter, CellStatus};
+pub use job::Accepted;
 pub use payload::Payload;
 pub use status::{CarrierStatus, ChannelStatus, Percentiles, StatusFilter};
-pub use steps::Accepted;
 
 /// What a delivery needs to know about a tenant.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Deliveries;
-use super::steps::{Accepted, Job};
+use super::job::{Accepted, Job};
 use crate::store::{BEAT_MS, Claim, Lease, Record, Release, Renew, Renewed, View};
 
 /// How often due deliveries are looked for. What was accepted here does not wait
