@@ -107,10 +107,8 @@ impl Model {
                 record.deliveries.iter_mut().for_each(stop_looking);
             }
             let mut taken = Vec::new();
-            let dues: Vec<_> = record.deliveries.iter().map(due).collect();
-            for (i, n) in (0..record.deliveries.len()).zip(1..) {
-                if dues[i].is_some_and(|due| due <= now) {
-                    let delivery = &mut record.deliveries[i];
+            for (delivery, n) in record.deliveries.iter_mut().zip(1..) {
+                if due(delivery).is_some_and(|due| due <= now) {
                     delivery.lease = Some(hold(op.lease, now));
                     taken.push(n);
                 }

@@ -27,10 +27,11 @@ if attempt then
 end
 delivery.z = a.p
 -- Nobody else covers it, and meanwhile what was sent may have arrived, or failed.
-local arrived = false
-for _, other in ipairs(delivery.x) do arrived = arrived or other.s == ARRIVED end
-local left = a.k == 'submitted' and a.m == 0 and not a.z and #delivery.x > 0
-if left and arrived then
+local left, arrived = a.k == 'submitted' and a.m == 0 and not a.z and #delivery.x > 0, false
+if left then
+  for _, other in ipairs(delivery.x) do arrived = arrived or other.s == ARRIVED end
+end
+if arrived then
   advance(delivery, DELIVERED, nil, now)
 elseif left and is_lost(delivery) then
   advance(delivery, FAILED, delivery.x[#delivery.x].w, now)
