@@ -118,25 +118,20 @@ impl Radar {
     fn stronger(&self, id: u32) -> Option<String> {
         let (cell, key) = (self.table.cell(id), self.table.key(id));
         let is_known = |cell: &Cell| f64::from(cell.received.of) >= KNOWN_MESSAGES;
-        let typed = |cell: &Cell| f64::from(cell.belief.typed);
-        let received = |cell: &Cell| f64::from(cell.belief.received);
-        let all = self.table.network(cell.network).cells.iter().map(|id| (self.table.key(*id), self.table.cell(*id)));
-        let is_like_it = |(of, other): &(&CellKey, &Cell)| {
-            of.carrier != key.carrier && of.is_of_texts() == key.is_of_texts() && other.state != State::Blocked
-        };
-        let others: Vec<_> = all.filter(is_like_it).filter(|(_, other)| is_known(other)).collect();
-        let best_by = |share: fn(&Cell) -> f64| others.iter().max_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
-        let far_better = |share: fn(&Cell) -> f64, what: &str| {
-            let (of, best) = best_by(share)?;
-            let best = share(best);
-            (share(cell) < WEAK * best).then(|| format!("{} has {} of {what}", of.carrier, percent(best)))
-        };
         if !is_known(cell) {
             return None;
         }
-        let types = best_by(typed).is_some_and(|(_, best)| self.types(best));
-        let typing = far_better(typed, "its codes typed").filter(|_| types);
-        typing.or_else(|| far_better(received, "its messages with a sign of arrival"))
+        let is_other = |of: &CellKey| of.carrier != key.carrier && of.is_of_texts() == key.is_of_texts();
+        let all = self.table.network(cell.network).cells.iter().map(|id| (self.table.key(*id), self.table.cell(*id)));
+        let others: Vec<_> =
+            all.filter(|(of, other)| is_other(of) && is_known(other) && other.state != State::Blocked).collect();
+        let far_better = |share: fn(&Cell) -> f64, least: f64, what: &str| {
+            let shares = others.iter().map(|(of, other)| (&of.carrier, share(other)));
+            let (carrier, best) = shares.filter(|(_, best)| *best >= least).max_by(|a, b| a.1.total_cmp(&b.1))?;
+            (share(cell) < WEAK * best).then(|| format!("{carrier} has {} of {what}", percent(best)))
+        };
+        let typing = far_better(|of| of.belief.typed.into(), self.rules.score.typing_min, "its codes typed");
+        typing.or_else(|| far_better(|of| of.belief.received.into(), 0.0, "its messages with a sign of arrival"))
     }
 
     /// The counts of the present stretch of evidence.
