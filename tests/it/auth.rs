@@ -3,7 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::gateway::{Gateway, run, tenants};
+use crate::command::run;
+use crate::gateway::{Gateway, tenants};
 
 const SHOP: &str = "shop-key-20b6c7";
 const BANK: &str = "bank-key-91d3e4";

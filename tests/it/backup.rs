@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::gateway::{Gateway, fresh_number, run};
+use crate::command::run;
+use crate::gateway::{Gateway, fresh_number};
 
 #[tokio::test]
 async fn a_copy_of_a_running_store_is_whole() {

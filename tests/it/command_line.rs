@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::gateway::{Gateway, Ran, run, tells, wrong};
+use crate::command::{Ran, run};
+use crate::gateway::{Gateway, tells, wrong};
 
 /// A command against a running gateway.
 async fn ask(gateway: &Gateway, arguments: &[&str]) -> Ran {

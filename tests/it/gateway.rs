@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-pub use crate::command::{Ran, run, run_within};
-
 /// Longest wait for anything that should happen at once.
 pub const SOON: Duration = Duration::from_secs(10);
 pub const KEY: &str = "demo-key";
@@ -328,16 +326,21 @@ impl Gateway {
         String::from_utf8(body).expect("metrics are text")
     }
 
-    /// The value of a counter, 0 before it was first counted.
-    pub async fn counted(&self, series: &str) -> u64 {
+    /// The value of a series, if it stands in the metrics.
+    pub async fn metric(&self, series: &str) -> Option<u64> {
         let text = self.metrics().await;
         let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        value.map_or(0, |value| value.parse().expect("a whole number"))
+        value.map(|value| value.parse().expect("a whole number"))
+    }
+
+    /// The value of a counter, 0 before it was first counted.
+    pub async fn counted(&self, series: &str) -> u64 {
+        self.metric(series).await.unwrap_or(0)
     }
 
     /// The log of a number's attempts, newest first, once there are so many.
     pub async fn log(&self, to: &str, count: usize) -> Vec<Value> {
-        until(SOON, "the log", || async {
+        until(Duration::from_secs(5), "the log", || async {
             let log = self.post("/v1/support/attempts", json!({ "to": to })).await.expect(200);
             log["attempts"].as_array().filter(|all| all.len() == count).cloned()
         })

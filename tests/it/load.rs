@@ -1,6 +1,7 @@
 //! `bench` against a running gateway, and `health`.
 
-use crate::gateway::{Gateway, KEY, run};
+use crate::command::run;
+use crate::gateway::{Gateway, KEY};
 
 #[tokio::test]
 async fn bench_measures_every_step_and_tells_what_went_wrong() {

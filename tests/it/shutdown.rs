@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::gateway::{Gateway, SOON, run};
+use crate::command::run;
+use crate::gateway::{Gateway, SOON};
 
 /// `demo` on a folder, expected to fail with one line that holds these words.
 async fn assert_refused(data: &Path, listen: &str, words: &[&str]) {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::upstream::{Seen, Upstream};
 use super::{NOWHERE, carriers_before};
-use crate::gateway::{Gateway, code_in, run, until};
+use crate::command::run;
+use crate::gateway::{Gateway, code_in, until};
 
 /// The clock runs so many times as fast.
 const FASTER: u32 = 30;

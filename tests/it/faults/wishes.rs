@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::carriers;
 use super::upstream::{Reply, Upstream};
-use crate::gateway::{code_in, run, until};
+use crate::command::run;
+use crate::gateway::{code_in, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_is_kept_for_those_who_sent_and_start_lifts_it() {

@@ -50,18 +50,16 @@ pub fn signal(gateway: &Gateway, signal: Signal) {
     kill_process(pid, signal).expect("it runs");
 }
 
-/// A number that a gateway's metrics tell.
-pub async fn metric(gateway: &Gateway, name: &str) -> i64 {
-    let text = gateway.metrics().await;
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
+/// A number that a gateway's metrics always tell.
+pub async fn metric(gateway: &Gateway, name: &str) -> u64 {
+    gateway.metric(name).await.unwrap_or_else(|| panic!("no {name} in the metrics"))
 }
 
 /// Waits until each gateway knows that so many live.
 pub async fn see_each_other(gateways: &[Gateway]) {
     for gateway in gateways {
         until(SOON, "gateways that know each other", || async {
-            (metric(gateway, "otp_gateways").await == gateways.len() as i64).then_some(())
+            (metric(gateway, "otp_gateways").await == gateways.len() as u64).then_some(())
         })
         .await;
     }

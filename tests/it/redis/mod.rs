@@ -28,7 +28,8 @@ use otp_gateway::model::Secret;
 use otp_gateway::seal::MasterKey;
 use otp_gateway::store::redis::RedisOptions;
 
-use crate::gateway::{Gateway, Setup, run};
+use crate::command::run;
+use crate::gateway::{Gateway, Setup};
 
 /// Longest wait for a fail-over.
 pub const LONG: Duration = Duration::from_secs(30);

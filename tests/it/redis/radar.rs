@@ -177,7 +177,7 @@ async fn running_gateways_see_what_any_of_them_sees() {
         until(SOON, "what was sent after a death", || async { (counted(gateway).await == (13, 6)).then_some(()) })
             .await;
     }
-    let explained = crate::gateway::run(
+    let explained = crate::command::run(
         &["carriers", "explain", "--all"],
         &[("OTP_URL", lives[0].url.as_str()), ("OTP_API_KEY", "demo-key")],
     )
